@@ -1,0 +1,344 @@
+//! Every metric that Fluxgauge knows, in one table.
+//!
+//! The table says what a metric *means*; the collector says how it is measured. A gateway lists
+//! these names in its discovery documents, and also serves names that it does not know, from a
+//! collector that is one version ahead.
+
+/// A Flux service that metrics rest on. When it fails, they are absent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Source {
+    /// Numbers of jobs by state and outcome: `job-list.job-stats`.
+    JobStats,
+    /// What there is, what is down and what is allocated: `resource.sched-status`.
+    SchedStatus,
+    /// The same by queue, which also needs the queues' constraints: `config.get`.
+    QueueStatus,
+    /// The brokers that are online: `groups.get` of `broker.online`.
+    Online,
+    /// The state of the one broker: `state-machine.get`.
+    Broker,
+}
+
+impl Source {
+    /// All sources, in the order in which samples list them.
+    pub const ALL: [Self; 5] = [
+        Self::JobStats,
+        Self::SchedStatus,
+        Self::QueueStatus,
+        Self::Online,
+        Self::Broker,
+    ];
+
+    /// The name that the source has in samples and in error texts.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::JobStats => "job-list.job-stats",
+            Self::SchedStatus => "resource.sched-status",
+            Self::QueueStatus => "resource.sched-status by queue",
+            Self::Online => "groups.get broker.online",
+            Self::Broker => "state-machine.get",
+        }
+    }
+}
+
+/// What a metric describes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// The Flux instance.
+    Instance,
+    /// The Flux instance, and with the label `queue` each of its queues.
+    InstanceAndQueue,
+    /// One broker, hence one pod.
+    Broker,
+}
+
+/// The unit of a metric's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unit {
+    /// Nodes, which in Flux are broker ranks.
+    Nodes,
+    /// CPU cores, as Flux's resource set lists them.
+    Cores,
+    /// GPUs, as Flux's resource set lists them.
+    Gpus,
+    /// Jobs.
+    Jobs,
+    /// Seconds.
+    Seconds,
+    /// Rank numbers, from 0.
+    Rank,
+    /// 1 for yes, 0 for no.
+    Bool,
+}
+
+/// What a metric means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metric {
+    /// The name in every API.
+    pub name: &'static str,
+    /// The unit of the value.
+    pub unit: Unit,
+    /// What it describes.
+    pub scope: Scope,
+    /// The Flux service that it rests on. Series of a queue rest on [`Source::QueueStatus`] where
+    /// this says [`Source::SchedStatus`].
+    pub source: Source,
+    /// Whether the sum over MiniClusters means something.
+    pub summable: bool,
+    /// One sentence for people.
+    pub help: &'static str,
+}
+
+/// The label that tells the series of queues apart from the instance's.
+pub const QUEUE_LABEL: &str = "queue";
+
+/// Finds a metric by name.
+pub fn find(name: &str) -> Option<&'static Metric> {
+    CATALOGUE.iter().find(|metric| metric.name == name)
+}
+
+use Scope::{Broker, Instance, InstanceAndQueue};
+use Unit::{Cores, Gpus, Jobs, Nodes};
+
+/// The table.
+pub const CATALOGUE: &[Metric] = &[
+    // Jobs by state, under the names of the Python metrics API (RFC 21 names the states).
+    jobs(
+        "job_queue_state_new_count",
+        Instance,
+        "Jobs in NEW; always 0, since Flux counts a job from DEPEND on.",
+    ),
+    jobs(
+        "job_queue_state_depend_count",
+        InstanceAndQueue,
+        "Jobs that wait for a dependency or a begin time.",
+    ),
+    jobs(
+        "job_queue_state_priority_count",
+        InstanceAndQueue,
+        "Jobs that wait for a priority.",
+    ),
+    jobs(
+        "job_queue_state_sched_count",
+        InstanceAndQueue,
+        "Jobs that wait for resources, held ones included.",
+    ),
+    jobs(
+        "job_queue_state_run_count",
+        InstanceAndQueue,
+        "Jobs that run.",
+    ),
+    jobs(
+        "job_queue_state_cleanup_count",
+        InstanceAndQueue,
+        "Jobs that have ended and still hold resources.",
+    ),
+    jobs(
+        "job_queue_state_inactive_count",
+        InstanceAndQueue,
+        "Jobs that have ended and are not purged yet.",
+    ),
+    // Inactive jobs by outcome: gauges, since a purge takes jobs out again.
+    jobs(
+        "job_successful_count",
+        InstanceAndQueue,
+        "Inactive jobs that succeeded.",
+    ),
+    jobs(
+        "job_failed_count",
+        InstanceAndQueue,
+        "Inactive jobs that failed, neither canceled nor timed out.",
+    ),
+    jobs(
+        "job_canceled_count",
+        InstanceAndQueue,
+        "Inactive jobs that were canceled.",
+    ),
+    jobs(
+        "job_timeout_count",
+        InstanceAndQueue,
+        "Inactive jobs that ran out of time.",
+    ),
+    // Nodes. Excluded ranks count nowhere; a node in part allocated is both free and allocated.
+    nodes(
+        "node_total_count",
+        "Nodes that Flux is configured for, up or not, excluded ones left out.",
+    ),
+    nodes(
+        "node_up_count",
+        "Nodes that are online and neither drained nor torpid.",
+    ),
+    nodes(
+        "node_free_count",
+        "Up nodes with at least one core or GPU unallocated.",
+    ),
+    nodes(
+        "node_allocated_count",
+        "Nodes with at least one core or GPU allocated, up or not.",
+    ),
+    nodes(
+        "node_down_count",
+        "Nodes that are offline, drained or torpid, even while they still run a job.",
+    ),
+    // Cores; the first two under the names of the Python metrics API.
+    cores(
+        "node_cores_up_count",
+        "Cores of up nodes; the same as core_up_count.",
+    ),
+    cores(
+        "node_cores_free_count",
+        "Unallocated cores of up nodes; the same as core_free_count.",
+    ),
+    cores("core_total_count", "Cores of all nodes, up or not."),
+    cores("core_up_count", "Cores of up nodes."),
+    cores("core_free_count", "Unallocated cores of up nodes."),
+    cores(
+        "core_allocated_count",
+        "Allocated cores, of up nodes or not.",
+    ),
+    cores("core_down_count", "Cores of down nodes."),
+    gpus("gpu_total_count", "GPUs of all nodes, up or not."),
+    gpus("gpu_up_count", "GPUs of up nodes."),
+    gpus("gpu_free_count", "Unallocated GPUs of up nodes."),
+    gpus("gpu_allocated_count", "Allocated GPUs, of up nodes or not."),
+    gpus("gpu_down_count", "GPUs of down nodes."),
+    Metric {
+        name: "cluster_size_min_safe",
+        unit: Nodes,
+        scope: Instance,
+        source: Source::SchedStatus,
+        summable: false,
+        help: "The smallest MiniCluster size that kills no job: 1 + the highest rank with anything \
+               allocated, at least 1.",
+    },
+    Metric {
+        name: "node_online_count",
+        unit: Nodes,
+        scope: Instance,
+        source: Source::Online,
+        summable: true,
+        help: "Brokers that are connected to the instance, drained ones included.",
+    },
+    Metric {
+        name: "node_offline_count",
+        unit: Nodes,
+        scope: Instance,
+        source: Source::Online,
+        summable: true,
+        help: "Ranks of the instance's configured size whose broker is not connected.",
+    },
+    // One broker, hence one pod.
+    broker(
+        "broker_up",
+        Unit::Bool,
+        true,
+        "1 while the broker answers and is in state `run`, else 0.",
+    ),
+    broker(
+        "broker_rank",
+        Unit::Rank,
+        false,
+        "The rank of the broker in its instance.",
+    ),
+    broker(
+        "broker_state_seconds",
+        Unit::Seconds,
+        false,
+        "Time since the broker entered its state.",
+    ),
+    broker(
+        "broker_rpc_rtt_seconds",
+        Unit::Seconds,
+        false,
+        "Round trip of the last request to the broker over its local socket.",
+    ),
+];
+
+const fn jobs(name: &'static str, scope: Scope, help: &'static str) -> Metric {
+    Metric {
+        name,
+        unit: Jobs,
+        scope,
+        source: Source::JobStats,
+        summable: true,
+        help,
+    }
+}
+
+const fn nodes(name: &'static str, help: &'static str) -> Metric {
+    resource(name, Nodes, help)
+}
+
+const fn cores(name: &'static str, help: &'static str) -> Metric {
+    resource(name, Cores, help)
+}
+
+const fn gpus(name: &'static str, help: &'static str) -> Metric {
+    resource(name, Gpus, help)
+}
+
+const fn resource(name: &'static str, unit: Unit, help: &'static str) -> Metric {
+    Metric {
+        name,
+        unit,
+        scope: InstanceAndQueue,
+        source: Source::SchedStatus,
+        summable: true,
+        help,
+    }
+}
+
+const fn broker(name: &'static str, unit: Unit, summable: bool, help: &'static str) -> Metric {
+    Metric {
+        name,
+        unit,
+        scope: Broker,
+        source: Source::Broker,
+        summable,
+        help,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_name_is_unique_and_fits_a_url_segment() {
+        let mut seen = BTreeSet::new();
+        for metric in CATALOGUE {
+            assert!(seen.insert(metric.name), "{} stands twice", metric.name);
+            assert!(
+                metric
+                    .name
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b == b'_'),
+                "{} has another character than a-z and _",
+                metric.name
+            );
+            assert!(
+                metric.help.ends_with('.'),
+                "the help of {} is not a sentence",
+                metric.name
+            );
+        }
+    }
+
+    #[test]
+    fn the_eleven_names_of_the_python_metrics_api_are_there() {
+        let states = [
+            "new", "depend", "priority", "sched", "run", "cleanup", "inactive",
+        ];
+        let names = states.map(|state| format!("job_queue_state_{state}_count"));
+        let nodes = [
+            "node_up_count",
+            "node_free_count",
+            "node_cores_up_count",
+            "node_cores_free_count",
+        ];
+        for name in names.iter().map(String::as_str).chain(nodes) {
+            assert!(find(name).is_some(), "{name} is missing");
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! What one stream said so far, and how a sample changes it. Pure: no I/O, time passed in.
+
+use std::{sync::Arc, time::Duration};
+
+use fluxgauge_proto::{
+    limits,
+    v1::{Label, Sample, Scope, Series as WireSeries, SeriesKey, Source as WireSource, Trace},
+};
+use tonic::Status;
+
+use crate::{
+    clock::Moment,
+    model::{Labels, Provenance, Reporter, Series, SeriesMap, Snapshot, Source},
+};
+
+/// The sum of the samples of one stream.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    /// The sequence of the sample that was applied last; 0 before the first full one.
+    sequence: u64,
+    instance: SeriesMap,
+    broker: SeriesMap,
+    /// Series in both maps, at most [`limits::MAX_SERIES`].
+    count: usize,
+}
+
+/// What became of a sample.
+pub(super) enum Applied {
+    /// A new snapshot.
+    Snapshot(Draft),
+    /// A sample is missing before this one; a full one must follow.
+    Gap,
+}
+
+/// A snapshot that lacks only the moment at which it is stored.
+pub(super) struct Draft {
+    snapshot: Snapshot,
+    /// Where the sample came from.
+    pub(super) provenance: Option<Provenance>,
+}
+
+impl Draft {
+    /// The snapshot to publish.
+    pub(super) fn sealed(self, provenance: Option<Arc<Provenance>>) -> Snapshot {
+        Snapshot { provenance, ..self.snapshot }
+    }
+}
+
+impl Report {
+    /// The sequence of the sample that was applied last.
+    pub(super) fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// Applies a sample.
+    ///
+    /// # Errors
+    ///
+    /// When the sample breaks the contract or a limit. The stream is over then.
+    pub(super) fn apply(
+        &mut self,
+        sample: Sample,
+        reporter: &Arc<Reporter>,
+        received: Moment,
+    ) -> Result<Applied, Status> {
+        if sample.sequence == 0 {
+            return Err(Status::invalid_argument("the sequence of a sample starts at 1, not 0"));
+        }
+        let follows = self.sequence > 0 && self.sequence.checked_add(1) == Some(sample.sequence);
+        if !sample.full && !follows {
+            self.sequence = 0;
+            return Ok(Applied::Gap);
+        }
+        if sample.full {
+            *self = Self::default();
+        }
+        let sources = sources(sample.sources)?;
+        for key in sample.removed {
+            self.set(key, None)?;
+        }
+        for WireSeries { key, value, source } in sample.series {
+            let key = key.ok_or_else(|| Status::invalid_argument("a series has no key"))?;
+            let source = usize::try_from(source).unwrap_or(usize::MAX);
+            if source >= sources.len() {
+                return Err(Status::invalid_argument(format!(
+                    "series {:?} names source {source}, and the sample has {}",
+                    text(&key.metric),
+                    sources.len()
+                )));
+            }
+            if !value.is_finite() || value.abs() > limits::MAX_VALUE {
+                return Err(Status::invalid_argument(format!(
+                    "series {:?} has the value {value}; a value is finite and at most {:e}",
+                    text(&key.metric),
+                    limits::MAX_VALUE
+                )));
+            }
+            if key.scope() == Scope::Instance && reporter.rank != 0 {
+                return Err(Status::permission_denied(format!(
+                    "series {:?} describes the instance; only the collector of rank 0 reports it, \
+                     and this is rank {}",
+                    text(&key.metric),
+                    reporter.rank
+                )));
+            }
+            self.set(key, Some((value, source)))?;
+        }
+        self.sequence = sample.sequence;
+        let provenance = sample.trace.and_then(|trace| provenance(trace, received));
+        Ok(Applied::Snapshot(Draft {
+            snapshot: Snapshot {
+                reporter: Arc::clone(reporter),
+                received,
+                sources,
+                instance: self.instance.clone(),
+                broker: self.broker.clone(),
+                provenance: None,
+            },
+            provenance,
+        }))
+    }
+
+    /// Sets or removes one series. A scope that this version does not know is ignored.
+    fn set(&mut self, key: SeriesKey, value: Option<(f64, usize)>) -> Result<(), Status> {
+        let map = match key.scope() {
+            Scope::Instance => &mut self.instance,
+            Scope::Broker => &mut self.broker,
+            Scope::Unspecified => return Ok(()),
+        };
+        check_metric(&key.metric)?;
+        let labels = labels(key.labels)?;
+        let held = map.get(key.metric.as_str());
+        let before = held.map_or(0, |series| series.len());
+        let others =
+            held.into_iter().flat_map(|series| series.iter()).filter(|s| s.labels != labels);
+        let new = value.map(|(value, source)| Series { labels: Arc::clone(&labels), value, source });
+        let series: Arc<[Series]> = others.cloned().chain(new).collect();
+        self.count = self.count - before + series.len();
+        if self.count > limits::MAX_SERIES {
+            return Err(Status::resource_exhausted(format!(
+                "a stream holds at most {} series, and {:?} would be one more",
+                limits::MAX_SERIES,
+                text(&key.metric)
+            )));
+        }
+        if series.is_empty() {
+            map.remove(key.metric.as_str());
+        } else if let Some(held) = map.get_mut(key.metric.as_str()) {
+            *held = series;
+        } else {
+            map.insert(key.metric.into(), series);
+        }
+        Ok(())
+    }
+}
+
+fn sources(wire: Vec<WireSource>) -> Result<Arc<[Source]>, Status> {
+    if wire.len() > limits::MAX_SOURCES {
+        return Err(Status::resource_exhausted(format!(
+            "a sample names at most {} sources, and this one names {}",
+            limits::MAX_SOURCES,
+            wire.len()
+        )));
+    }
+    Ok(wire
+        .into_iter()
+        .map(|source| Source {
+            name: text(&source.name).into(),
+            age_at_receipt: source.proved_age_ms.map(Duration::from_millis),
+            failure: (!source.failure.is_empty()).then(|| text(&source.failure).into()),
+        })
+        .collect())
+}
+
+/// Kubernetes' rules for a segment of a path, and the two names that its authorizer reads as
+/// subresources of the namespace.
+fn check_metric(name: &str) -> Result<(), Status> {
+    let problem = if name.is_empty() || name.len() > limits::MAX_NAME_BYTES {
+        "has no length between 1 and 253 bytes"
+    } else if name.contains(['/', '%']) || name.chars().any(char::is_control) {
+        "has a character that a path cannot carry"
+    } else if matches!(name, "." | ".." | "*" | "status" | "finalize") {
+        "is reserved"
+    } else {
+        return Ok(());
+    };
+    Err(Status::invalid_argument(format!("the metric name {:?} {problem}", text(name))))
+}
+
+fn labels(wire: Vec<Label>) -> Result<Labels, Status> {
+    if wire.len() > limits::MAX_LABELS {
+        return Err(Status::resource_exhausted(format!(
+            "a series has at most {} labels, and this one has {}",
+            limits::MAX_LABELS,
+            wire.len()
+        )));
+    }
+    for label in &wire {
+        if label.name.is_empty() || label.name.len().max(label.value.len()) > limits::MAX_NAME_BYTES
+        {
+            return Err(Status::invalid_argument(format!(
+                "the label {:?} or its value is empty or longer than {} bytes",
+                text(&label.name),
+                limits::MAX_NAME_BYTES
+            )));
+        }
+    }
+    if !wire.is_sorted_by(|a, b| a.name < b.name) {
+        return Err(Status::invalid_argument(
+            "labels of a series stand in ascending order, each name once",
+        ));
+    }
+    Ok(wire.into_iter().map(|label| (label.name.into(), label.value.into())).collect())
+}
+
+/// The trace of a sample in the gateway's time; none where the ids are not valid.
+fn provenance(trace: Trace, received: Moment) -> Option<Provenance> {
+    let trace_id: [u8; 16] = trace.trace_id.try_into().ok()?;
+    let span_id: [u8; 8] = trace.span_id.try_into().ok()?;
+    if trace_id == [0; 16] || span_id == [0; 8] {
+        return None;
+    }
+    let before = |age_us| received.wall.checked_sub(Duration::from_micros(age_us));
+    Some(Provenance {
+        trace_id,
+        span_id,
+        cause: text(&trace.cause).into(),
+        event_seen: before(trace.event_age_us.max(trace.made_age_us))?,
+        made: before(trace.made_age_us)?,
+        received: received.wall,
+        stored: received.wall,
+    })
+}
+
+/// A text from outside, cut to its bound and cleared of what would break a line of a log.
+pub(super) fn text(raw: &str) -> String {
+    let mut end = raw.len().min(limits::MAX_TEXT_BYTES);
+    while !raw.is_char_boundary(end) {
+        end -= 1;
+    }
+    let kept = raw.get(..end).unwrap_or_default();
+    kept.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,428 @@
+//! From an object and a metric to values: what the Kubernetes API asks, answered from snapshots.
+//!
+//! Pure: the store, the rules and the moment are parameters. It refuses rather than guesses. A
+//! value too old is an error that says how old; a sum is never partial; a selector that leaves
+//! two series of one object is an error, since an autoscaler would count them twice.
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use fluxgauge_proto::catalogue::{self, Metric, QUEUE_LABEL, Scope, Source as Origin};
+use metrics_api::selector::Selector;
+use thiserror::Error;
+
+use crate::{
+    clock::Moment,
+    model::{Provenance, Reporter, Series, SeriesMap, Snapshot},
+    store::{Cluster, Namespace, Store},
+};
+
+/// What is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The namespace of the objects.
+    pub namespace: &'a str,
+    /// The objects.
+    pub object: Object<'a>,
+    /// The name of the metric.
+    pub metric: &'a str,
+    /// Which of the objects, by their labels; only with [`Name::All`].
+    pub object_selector: &'a Selector,
+    /// Which series of the metric, by its labels.
+    pub metric_selector: &'a Selector,
+}
+
+/// The kind of the objects that a metric describes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Object<'a> {
+    /// `miniclusters.flux-framework.org`.
+    MiniCluster(Name<'a>),
+    /// `services` that stand for a MiniCluster.
+    Service(Name<'a>),
+    /// `jobs.batch`, which the Flux Operator names like the MiniCluster.
+    Job(Name<'a>),
+    /// `pods` of brokers.
+    Pod(Name<'a>),
+    /// The namespace itself: the sum over its MiniClusters.
+    Namespace,
+}
+
+/// One object or all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Name<'a> {
+    /// The object of this name.
+    Exact(&'a str),
+    /// All objects, `*` in a path.
+    All,
+}
+
+/// The rules of one gateway.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// The age up to which a value is served.
+    pub max_age: Duration,
+    /// Names of Services that stand for the only MiniCluster of their namespace.
+    pub service_aliases: Vec<String>,
+}
+
+/// One value of one object.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// The name of the object.
+    pub object: Arc<str>,
+    /// The value, in the metric's unit.
+    pub value: f64,
+    /// When the value was last proved right; of a sum, the earliest of its parts.
+    pub produced: SystemTime,
+    /// Where the sample came from; none for a sum.
+    pub provenance: Option<Arc<Provenance>>,
+}
+
+/// Why there is no value.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum Error {
+    /// No object of this kind has such a metric.
+    #[error("{0}")]
+    UnknownMetric(String),
+    /// The object is not known, or has no such value now; the text says why.
+    #[error("{0}")]
+    NotFound(String),
+    /// There is a value, too old to be served.
+    #[error("{}last sample is {}s old, limit {}s{}", .member, .age.as_secs(), .limit.as_secs(), .why)]
+    TooOld {
+        /// `MiniCluster NAME: ` where the object asked for is another, else empty.
+        member: String,
+        /// How old.
+        age: Duration,
+        /// How old it may be.
+        limit: Duration,
+        /// What the collector said of the source, after `; `, else empty.
+        why: String,
+    },
+    /// The request cannot be answered as it stands; the text says what to change.
+    #[error("{0}")]
+    Bad(String),
+}
+
+/// Answers a request.
+///
+/// One item for [`Name::Exact`] and for a namespace, at least one for [`Name::All`].
+///
+/// # Errors
+///
+/// When there is no value that may be served; see [`Error`].
+pub fn find(
+    store: &Store,
+    rules: &Rules,
+    now: Moment,
+    request: &Request<'_>,
+) -> Result<Vec<Item>, Error> {
+    let reader = Reader { rules, now, request, known: catalogue::find(request.metric) };
+    let namespace = store.namespace(request.namespace).unwrap_or_default();
+    match request.object {
+        Object::Namespace => reader.sum(&namespace).map(|item| vec![item]),
+        Object::Pod(name) => reader.pods(&namespace, name),
+        Object::Service(Name::Exact(name)) => {
+            let (key, cluster) = reader.service(&namespace, name)?;
+            let item = reader.instance(key, cluster)?;
+            Ok(vec![Item { object: name.into(), ..item }])
+        }
+        Object::MiniCluster(Name::Exact(name)) | Object::Job(Name::Exact(name)) => {
+            let (key, cluster) = namespace.get_key_value(name).ok_or_else(|| reader.nobody())?;
+            Ok(vec![reader.instance(key, cluster)?])
+        }
+        Object::MiniCluster(Name::All) | Object::Service(Name::All) | Object::Job(Name::All) => {
+            reader.every_instance(&namespace)
+        }
+    }
+}
+
+/// One request being answered.
+struct Reader<'a> {
+    rules: &'a Rules,
+    now: Moment,
+    request: &'a Request<'a>,
+    known: Option<&'static Metric>,
+}
+
+impl Reader<'_> {
+    /// The value of one MiniCluster's instance.
+    fn instance(&self, name: &Arc<str>, cluster: &Cluster) -> Result<Item, Error> {
+        if self.is_scope(Scope::Broker) {
+            return Err(Error::UnknownMetric(format!(
+                "{} describes a broker: ask for pods",
+                self.request.metric
+            )));
+        }
+        let Some(snapshot) = cluster.lead().and_then(|slot| slot.snapshot()) else {
+            return Err(Error::NotFound(format!(
+                "no collector beside the lead broker (rank 0) of MiniCluster {name} reports"
+            )));
+        };
+        self.value(&snapshot, &snapshot.instance, Arc::clone(name))
+    }
+
+    fn every_instance(&self, namespace: &Namespace) -> Result<Vec<Item>, Error> {
+        if !self.request.object_selector.is_empty() {
+            return Err(Error::Bad(
+                "labelSelector works on pods only: the labels of other objects are not known to \
+                 this server; name one object instead of *"
+                    .into(),
+            ));
+        }
+        let clusters = namespace.iter().filter(|(_, cluster)| cluster.lead().is_some());
+        self.servable(clusters.map(|(name, cluster)| self.instance(name, cluster)))
+    }
+
+    fn pods(&self, namespace: &Namespace, name: Name<'_>) -> Result<Vec<Item>, Error> {
+        if self.known.is_some_and(|metric| metric.scope != Scope::Broker) {
+            return Err(Error::UnknownMetric(format!(
+                "{} describes a whole MiniCluster: ask for miniclusters.flux-framework.org",
+                self.request.metric
+            )));
+        }
+        let snapshots = namespace.values().flat_map(|cluster| cluster.slots()).filter_map(|slot| {
+            let snapshot = slot.snapshot()?;
+            let reporter = &snapshot.reporter;
+            let wanted = match name {
+                Name::Exact(pod) => *reporter.pod == *pod,
+                Name::All => {
+                    self.request.object_selector.matches(|key| pod_label(reporter, key))
+                }
+            };
+            wanted.then_some(snapshot)
+        });
+        self.servable(snapshots.map(|snapshot| {
+            self.value(&snapshot, &snapshot.broker, Arc::clone(&snapshot.reporter.pod))
+        }))
+    }
+
+    /// The MiniCluster that a Service stands for.
+    fn service<'n>(
+        &self,
+        namespace: &'n Namespace,
+        name: &str,
+    ) -> Result<(&'n Arc<str>, &'n Cluster), Error> {
+        let exact = namespace.get_key_value(name).map(|(key, cluster)| (key, cluster.as_ref()));
+        if let Some(found) = exact {
+            return Ok(found);
+        }
+        let leads = || {
+            namespace.iter().filter_map(|(key, cluster)| {
+                Some((key, cluster.as_ref(), cluster.lead()?.reporter()))
+            })
+        };
+        let named: Vec<_> =
+            leads().filter(|(.., lead)| lead.headless_service.as_deref() == Some(name)).collect();
+        let candidates = match named.as_slice() {
+            [] if self.rules.service_aliases.iter().any(|alias| alias == name) => leads().collect(),
+            _ => named,
+        };
+        match candidates.as_slice() {
+            [(key, cluster, _)] => Ok((key, cluster)),
+            [] => Err(self.nobody()),
+            several => Err(Error::NotFound(format!(
+                "service {name} stands for the only MiniCluster of its namespace, and there are \
+                 {}: {}; describe one of them instead",
+                several.len(),
+                names(several.iter().map(|(key, ..)| &***key))
+            ))),
+        }
+    }
+
+    /// The sum over the MiniClusters of the namespace.
+    fn sum(&self, namespace: &Namespace) -> Result<Item, Error> {
+        if !self.known.is_some_and(|metric| metric.summable && metric.scope != Scope::Broker) {
+            return Err(Error::UnknownMetric(format!(
+                "a sum of {} over MiniClusters has no meaning: describe one of them",
+                self.request.metric
+            )));
+        }
+        let mut sum: Option<Item> = None;
+        for (name, cluster) in namespace.iter().filter(|(_, cluster)| cluster.lead().is_some()) {
+            let part = self.instance(name, cluster).map_err(|error| error.of_member(name))?;
+            sum = Some(match sum {
+                None => Item { object: self.request.namespace.into(), provenance: None, ..part },
+                Some(sum) => Item {
+                    value: sum.value + part.value,
+                    produced: sum.produced.min(part.produced),
+                    ..sum
+                },
+            });
+        }
+        sum.ok_or_else(|| self.nobody())
+    }
+
+    /// Of many objects, those that have a value; when none has, why the first has none.
+    fn servable(
+        &self,
+        answers: impl Iterator<Item = Result<Item, Error>>,
+    ) -> Result<Vec<Item>, Error> {
+        let mut items = Vec::new();
+        let mut first_error = None;
+        for answer in answers {
+            match answer {
+                Ok(item) => items.push(item),
+                Err(error @ (Error::Bad(_) | Error::UnknownMetric(_))) => return Err(error),
+                Err(error) => {
+                    first_error.get_or_insert(error);
+                }
+            }
+        }
+        match first_error {
+            _ if !items.is_empty() => Ok(items),
+            Some(error) => Err(error),
+            None => Err(self.nobody()),
+        }
+    }
+
+    /// The one value that a snapshot has for the request.
+    fn value(
+        &self,
+        snapshot: &Snapshot,
+        metrics: &SeriesMap,
+        object: Arc<str>,
+    ) -> Result<Item, Error> {
+        let all = metrics.get(self.request.metric).map_or(&[][..], |series| series);
+        let mut matching = all.iter().filter(|series| self.selects(series));
+        let Some(series) = matching.next() else {
+            return Err(self.absent(snapshot));
+        };
+        if let Some(second) = matching.next() {
+            return Err(Error::Bad(format!(
+                "metricLabelSelector {} leaves several series of {} for {object}, such as {} and \
+                 {}: an object has one value, so narrow the selector",
+                self.request.metric_selector,
+                self.request.metric,
+                LabelText(series),
+                LabelText(second),
+            )));
+        }
+        let source = snapshot.sources.get(series.source);
+        let proof = source.and_then(|source| {
+            Some((snapshot.age(source, self.now)?, snapshot.proved_at(source)?))
+        });
+        let Some((age, produced)) = proof else {
+            return Err(self.absent(snapshot));
+        };
+        let limit = self.rules.max_age;
+        if age > limit {
+            let failure = source.and_then(|source| source.failure.as_deref());
+            let why = failure.map_or_else(String::new, |failure| format!("; {failure}"));
+            return Err(Error::TooOld { member: String::new(), age, limit, why });
+        }
+        Ok(Item { object, value: series.value, produced, provenance: snapshot.provenance.clone() })
+    }
+
+    /// Series of a queue are for those who name `queue`; nobody else may count them twice.
+    fn selects(&self, series: &Series) -> bool {
+        let selector = self.request.metric_selector;
+        let label = |key: &str| {
+            series.labels.iter().find(|(name, _)| **name == *key).map(|(_, value)| &**value)
+        };
+        let of_queue = label(QUEUE_LABEL).is_some();
+        let wants_queues = selector.names(QUEUE_LABEL) && !selector.matches(|_| None);
+        let of_kind = of_queue || !wants_queues;
+        let asked_for = !of_queue || selector.names(QUEUE_LABEL);
+        of_kind && asked_for && selector.matches(label)
+    }
+
+    /// Says why a snapshot lacks the metric.
+    fn absent(&self, snapshot: &Snapshot) -> Error {
+        let metric = self.request.metric;
+        let Some(known) = self.known else {
+            return Error::UnknownMetric(format!("no collector reports {metric}"));
+        };
+        let by_queue = self.request.metric_selector.names(QUEUE_LABEL);
+        let origin = match known.source {
+            Origin::SchedStatus if by_queue => Origin::QueueStatus,
+            origin => origin,
+        };
+        let source = snapshot.sources.iter().find(|source| *source.name == *origin.name());
+        let reason = match source {
+            Some(source) => match (&source.failure, source.age_at_receipt) {
+                (Some(failure), _) => format!("{}: {failure}", source.name),
+                (None, None) => format!("{} has not answered yet", source.name),
+                (None, Some(_)) if !self.request.metric_selector.is_empty() => {
+                    format!("no series matches {}", self.request.metric_selector)
+                }
+                (None, Some(_)) => {
+                    format!("Flux {} does not report it", snapshot.reporter.flux_version)
+                }
+            },
+            None => format!("the collector does not report {}", origin.name()),
+        };
+        Error::NotFound(reason)
+    }
+
+    fn is_scope(&self, scope: Scope) -> bool {
+        self.known.is_some_and(|metric| metric.scope == scope)
+    }
+
+    fn nobody(&self) -> Error {
+        Error::NotFound(format!(
+            "no collector of such an object reports from namespace {}",
+            self.request.namespace
+        ))
+    }
+}
+
+impl Error {
+    /// Names the MiniCluster that spoils a sum.
+    fn of_member(self, name: &str) -> Self {
+        match self {
+            Self::TooOld { age, limit, why, .. } => {
+                Self::TooOld { member: format!("MiniCluster {name}: "), age, limit, why }
+            }
+            Self::NotFound(reason) => Self::NotFound(format!("MiniCluster {name}: {reason}")),
+            other @ (Self::UnknownMetric(_) | Self::Bad(_)) => other,
+        }
+    }
+}
+
+/// The labels that the Flux Operator and the Job controller put on the pod of a broker; others
+/// are not known here.
+fn pod_label<'a>(reporter: &'a Reporter, key: &str) -> Option<&'a str> {
+    match key {
+        "hpa-selector"
+        | "app.kubernetes.io/name"
+        | "job-name"
+        | "batch.kubernetes.io/job-name" => Some(&reporter.cluster.name),
+        "batch.kubernetes.io/job-completion-index" | "job-index" => Some(&reporter.index),
+        "namespace" => Some(&reporter.cluster.namespace),
+        _ => None,
+    }
+}
+
+/// Most names that an error text lists.
+const NAMES_LISTED: usize = 8;
+
+fn names<'a>(all: impl ExactSizeIterator<Item = &'a str>) -> String {
+    let more = all.len().saturating_sub(NAMES_LISTED);
+    let mut text = all.take(NAMES_LISTED).collect::<Vec<_>>().join(", ");
+    if more > 0 {
+        text.push_str(&format!(" and {more} more"));
+    }
+    text
+}
+
+/// Shows the labels of a series as a selector would name them.
+struct LabelText<'a>(&'a Series);
+
+impl fmt::Display for LabelText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.labels.is_empty() {
+            return f.write_str("the one without labels");
+        }
+        for (n, (name, value)) in self.0.labels.iter().enumerate() {
+            write!(f, "{}{name}={value}", if n == 0 { "" } else { "," })?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,276 @@
+//! The newest snapshot of every reporter; the only mutable thing in the gateway.
+//!
+//! ```text
+//!  index ──▶ namespace ──▶ MiniCluster ──▶ slot of rank 0 ──▶ newest Snapshot
+//!  (copied when a reporter comes or goes)   slot of rank n ──▶ newest Snapshot
+//! ```
+//!
+//! Readers load two pointers and never wait. A slot has one [`Writer`] at a time: the stream that
+//! claimed it last, unless a younger broker holds it.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use thiserror::Error;
+use tokio::time::Instant;
+
+use crate::model::{Reporter, Snapshot};
+
+/// Reporters that one gateway keeps. At about 10 KiB for 40 series this is 160 MiB.
+pub const MAX_REPORTERS: usize = 16_384;
+
+/// The MiniClusters of one namespace by name.
+pub type Namespace = BTreeMap<Arc<str>, Arc<Cluster>>;
+
+/// Why a slot could not be claimed.
+#[derive(Debug, Error, PartialEq)]
+pub enum ClaimError {
+    /// A younger broker of the same rank reports.
+    #[error(
+        "rank {rank} is reported by a younger broker, started {newer} s after the epoch, and this \
+         one started {older} s after it: a newer lead broker replaces an older one"
+    )]
+    Superseded {
+        /// The rank that both claim.
+        rank: u32,
+        /// The start of the broker that holds the slot.
+        newer: f64,
+        /// The start of the broker that was refused.
+        older: f64,
+    },
+    /// The store is full.
+    #[error("this gateway keeps at most {MAX_REPORTERS} collectors and has that many")]
+    Full,
+}
+
+/// Another stream has claimed the slot since.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("a newer stream reports this rank of the MiniCluster")]
+pub struct Replaced;
+
+/// All that is known, by namespace, MiniCluster and rank.
+#[derive(Debug, Default)]
+pub struct Store {
+    index: ArcSwap<Index>,
+    /// Held while the index changes, so that two changes do not lose one another.
+    changing: Mutex<()>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Index {
+    namespaces: HashMap<Arc<str>, Arc<Namespace>>,
+    reporters: usize,
+}
+
+/// One MiniCluster: a slot for each rank that reports.
+#[derive(Clone, Debug, Default)]
+pub struct Cluster {
+    slots: BTreeMap<u32, Arc<Slot>>,
+}
+
+impl Cluster {
+    /// What the collector of the lead broker last said.
+    pub fn lead(&self) -> Option<&Slot> {
+        self.slots.get(&0).map(AsRef::as_ref)
+    }
+
+    /// The slots of all ranks that report, in order.
+    pub fn slots(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.values().map(AsRef::as_ref)
+    }
+}
+
+/// Where one rank's newest snapshot lies.
+#[derive(Debug)]
+pub struct Slot {
+    newest: ArcSwapOption<Snapshot>,
+    claim: Mutex<Claim>,
+}
+
+/// Which stream may write a slot.
+#[derive(Debug)]
+struct Claim {
+    /// Grows with each claim; a writer with another epoch has been replaced.
+    epoch: u64,
+    reporter: Arc<Reporter>,
+    /// When the stream ended; `None` while it lives.
+    ended: Option<Instant>,
+}
+
+impl Slot {
+    /// The newest snapshot; `None` until the first sample of the first stream.
+    pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.newest.load_full()
+    }
+
+    /// Who reports into this slot.
+    pub fn reporter(&self) -> Arc<Reporter> {
+        Arc::clone(&self.claim().reporter)
+    }
+
+    fn claim(&self) -> MutexGuard<'_, Claim> {
+        // Nothing panics while it holds a claim; should it, the claim is still whole.
+        self.claim.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store {
+    /// The MiniClusters of a namespace.
+    pub fn namespace(&self, namespace: &str) -> Option<Arc<Namespace>> {
+        self.index.load().namespaces.get(namespace).cloned()
+    }
+
+    /// One MiniCluster.
+    pub fn cluster(&self, namespace: &str, name: &str) -> Option<Arc<Cluster>> {
+        self.index.load().namespaces.get(namespace)?.get(name).cloned()
+    }
+
+    /// Numbers of MiniClusters and of reporters.
+    pub fn sizes(&self) -> (usize, usize) {
+        let index = self.index.load();
+        (index.namespaces.values().map(|namespace| namespace.len()).sum(), index.reporters)
+    }
+
+    /// Claims the slot of a reporter's rank for a new stream.
+    ///
+    /// # Errors
+    ///
+    /// When a younger broker holds the slot by a stream that lives, or when the store is full.
+    pub fn claim(self: &Arc<Self>, reporter: Arc<Reporter>) -> Result<Writer, ClaimError> {
+        let _changing = self.changing();
+        let held = self.slot(&reporter);
+        let slot = match held {
+            Some(slot) => {
+                let mut claim = slot.claim();
+                let (newer, older) = (claim.reporter.broker_start, reporter.broker_start);
+                if claim.ended.is_none() && older > 0.0 && newer > older {
+                    return Err(ClaimError::Superseded { rank: reporter.rank, newer, older });
+                }
+                claim.epoch += 1;
+                claim.reporter = Arc::clone(&reporter);
+                claim.ended = None;
+                drop(claim);
+                slot
+            }
+            None => self.insert(&reporter)?,
+        };
+        let epoch = slot.claim().epoch;
+        Ok(Writer { store: Arc::clone(self), slot, reporter, epoch })
+    }
+
+    /// Forgets reporters whose stream ended `after` ago or longer.
+    pub fn forget(&self, now: Instant, after: Duration) {
+        let _changing = self.changing();
+        self.retain(|slot| {
+            let ended = slot.claim().ended;
+            ended.is_none_or(|ended| now.saturating_duration_since(ended) < after)
+        });
+    }
+
+    fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn slot(&self, reporter: &Reporter) -> Option<Arc<Slot>> {
+        let key = &reporter.cluster;
+        self.cluster(&key.namespace, &key.name)?.slots.get(&reporter.rank).cloned()
+    }
+
+    /// Adds a slot. The caller holds `changing`.
+    fn insert(&self, reporter: &Arc<Reporter>) -> Result<Arc<Slot>, ClaimError> {
+        let mut index = Index::clone(&self.index.load());
+        if index.reporters >= MAX_REPORTERS {
+            return Err(ClaimError::Full);
+        }
+        let slot = Arc::new(Slot {
+            newest: ArcSwapOption::empty(),
+            claim: Mutex::new(Claim { epoch: 1, reporter: Arc::clone(reporter), ended: None }),
+        });
+        let key = &reporter.cluster;
+        let namespace = index.namespaces.entry(Arc::clone(&key.namespace)).or_default();
+        let cluster = Arc::make_mut(namespace).entry(Arc::clone(&key.name)).or_default();
+        Arc::make_mut(cluster).slots.insert(reporter.rank, Arc::clone(&slot));
+        index.reporters += 1;
+        self.index.store(Arc::new(index));
+        Ok(slot)
+    }
+
+    /// Keeps the slots that `keep` says, and what holds any. The caller holds `changing`.
+    fn retain(&self, keep: impl Fn(&Slot) -> bool) {
+        let old = self.index.load();
+        if old.namespaces.values().flat_map(|n| n.values()).all(|c| c.slots().all(&keep)) {
+            return;
+        }
+        let mut index = Index::clone(&old);
+        index.namespaces.retain(|_, namespace| {
+            let namespace = Arc::make_mut(namespace);
+            namespace.retain(|_, cluster| {
+                let cluster = Arc::make_mut(cluster);
+                cluster.slots.retain(|_, slot| keep(slot));
+                !cluster.slots.is_empty()
+            });
+            !namespace.is_empty()
+        });
+        index.reporters = index
+            .namespaces
+            .values()
+            .flat_map(|namespace| namespace.values())
+            .map(|cluster| cluster.slots.len())
+            .sum();
+        self.index.store(Arc::new(index));
+    }
+}
+
+/// The right to write one slot, held by one stream. Dropping it leaves the values to age.
+#[derive(Debug)]
+pub struct Writer {
+    store: Arc<Store>,
+    slot: Arc<Slot>,
+    reporter: Arc<Reporter>,
+    epoch: u64,
+}
+
+impl Writer {
+    /// Who reports by this stream.
+    pub fn reporter(&self) -> &Arc<Reporter> {
+        &self.reporter
+    }
+
+    /// Makes a snapshot the newest one.
+    ///
+    /// # Errors
+    ///
+    /// When another stream has claimed the slot since; the snapshot is dropped.
+    pub fn publish(&self, snapshot: Snapshot) -> Result<(), Replaced> {
+        let claim = self.slot.claim();
+        if claim.epoch != self.epoch {
+            return Err(Replaced);
+        }
+        self.slot.newest.store(Some(Arc::new(snapshot)));
+        Ok(())
+    }
+
+    /// Forgets all that this reporter said, at once.
+    pub fn leave(self) {
+        let _changing = self.store.changing();
+        if self.slot.claim().epoch == self.epoch {
+            self.store.retain(|slot| !std::ptr::eq(slot, &raw const *self.slot));
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let mut claim = self.slot.claim();
+        if claim.epoch == self.epoch {
+            claim.ended = Some(Instant::now());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,236 @@
+//! `Status` objects: how Kubernetes says that something went wrong.
+//!
+//! The texts are Kubernetes' own, since clients and people know them; what this server has to add
+//! follows after a colon. A client that gets another body than a `Status` prints none of it.
+
+use std::fmt::Display;
+
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+
+use crate::{accept::Offer, selector::Selector};
+
+/// A failure as a client reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    reason: Reason,
+    message: String,
+}
+
+/// What kind of failure it is; each kind has one HTTP status code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// 400: the request cannot be understood.
+    BadRequest,
+    /// 404: no such path, object, metric or fresh value.
+    NotFound,
+    /// 405: nothing here can be written or watched.
+    MethodNotAllowed,
+    /// 406: no form of the answer suits the client.
+    NotAcceptable,
+    /// 414: path or query are too long. Kubernetes has no word for it.
+    UriTooLong,
+    /// 500: this server has a fault.
+    InternalError,
+}
+
+impl Reason {
+    /// The HTTP status code.
+    pub const fn code(self) -> u16 {
+        match self {
+            Self::BadRequest => 400,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::NotAcceptable => 406,
+            Self::UriTooLong => 414,
+            Self::InternalError => 500,
+        }
+    }
+
+    /// Kubernetes' word; empty where it has none.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::BadRequest => "BadRequest",
+            Self::NotFound => "NotFound",
+            Self::MethodNotAllowed => "MethodNotAllowed",
+            Self::NotAcceptable => "NotAcceptable",
+            Self::UriTooLong => "",
+            Self::InternalError => "InternalError",
+        }
+    }
+}
+
+impl Status {
+    /// A failure in words of one's own.
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self {
+            reason,
+            message: message.into(),
+        }
+    }
+
+    /// The path is none of ours.
+    pub fn unknown_path() -> Self {
+        Self::new(
+            Reason::NotFound,
+            "the server could not find the requested resource",
+        )
+    }
+
+    /// The path, a parameter or a selector cannot be understood.
+    pub fn bad_request(message: &impl Display) -> Self {
+        Self::new(Reason::BadRequest, message.to_string())
+    }
+
+    /// Another method than GET or HEAD, or a watch.
+    pub fn method_not_allowed() -> Self {
+        Self::new(
+            Reason::MethodNotAllowed,
+            "the server does not allow this method on the requested resource",
+        )
+    }
+
+    /// None of the offers suits the client.
+    pub fn not_acceptable(offers: &[Offer]) -> Self {
+        let types: Vec<_> = offers.iter().map(|offer| offer.media_type).collect();
+        let types = types.join(", ");
+        let message = format!("only the following media types are accepted: {types}");
+        Self::new(Reason::NotAcceptable, message)
+    }
+
+    /// There is no value of a metric for a resource, or for one object of it.
+    ///
+    /// ```
+    /// use metrics_api::{Selector, Status};
+    ///
+    /// let status = Status::no_metric("m", "pods", Some("p0"), &Selector::parse("a=b")?);
+    /// assert_eq!(
+    ///     status.because(&"no sample yet").message(),
+    ///     "the server could not find the metric m for pods p0 with selector a=b: no sample yet"
+    /// );
+    /// # Ok::<_, metrics_api::selector::SelectorError>(())
+    /// ```
+    pub fn no_metric(
+        metric: &str,
+        resource: &str,
+        name: Option<&str>,
+        selector: &Selector,
+    ) -> Self {
+        let mut message = format!("the server could not find the metric {metric} for {resource}");
+        if let Some(name) = name {
+            message += &format!(" {name}");
+        }
+        if !selector.is_empty() {
+            message += &format!(" with selector {selector}");
+        }
+        Self::new(Reason::NotFound, message)
+    }
+
+    /// The same with a cause after a colon.
+    #[must_use]
+    pub fn because(mut self, cause: &impl Display) -> Self {
+        self.message = format!("{}: {cause}", self.message);
+        self
+    }
+
+    /// The kind of failure.
+    pub const fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// What people read.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The body of the answer with a final newline.
+    pub fn body(&self) -> Vec<u8> {
+        // About 110 bytes of frame.
+        let mut body = Vec::with_capacity(128 + self.message.len());
+        // Writing texts and numbers to a `Vec` cannot fail.
+        let written = serde_json::to_writer(&mut body, self);
+        debug_assert!(written.is_ok(), "{written:?}");
+        body.push(b'\n');
+        body
+    }
+}
+
+impl Serialize for Status {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Metadata {}
+
+        let mut status = serializer.serialize_struct("Status", 7)?;
+        status.serialize_field("kind", "Status")?;
+        status.serialize_field("apiVersion", "v1")?;
+        status.serialize_field("metadata", &Metadata {})?;
+        status.serialize_field("status", "Failure")?;
+        status.serialize_field("message", &self.message)?;
+        if !self.reason.name().is_empty() {
+            status.serialize_field("reason", self.reason.name())?;
+        }
+        status.serialize_field("code", &self.reason.code())?;
+        status.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::accept::{JSON, Offer};
+
+    fn body(status: &Status) -> String {
+        String::from_utf8(status.body()).unwrap()
+    }
+
+    #[test]
+    fn a_failure_is_written_as_kubernetes_writes_it() {
+        assert_eq!(
+            body(&Status::unknown_path()),
+            "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\
+             \"message\":\"the server could not find the requested resource\",\
+             \"reason\":\"NotFound\",\"code\":404}\n"
+        );
+    }
+
+    #[test]
+    fn a_missing_metric_has_one_of_three_texts() {
+        let (none, some) = (Selector::default(), Selector::parse("queue=a").unwrap());
+        let table = [
+            (Status::no_metric("m", "pods", None, &none), "m for pods"),
+            (
+                Status::no_metric("m", "jobs.batch", Some("j"), &none),
+                "m for jobs.batch j",
+            ),
+            (
+                Status::no_metric("m", "pods", Some("p"), &some),
+                "m for pods p with selector queue=a",
+            ),
+        ];
+        for (status, want) in table {
+            let want = format!("the server could not find the metric {want}");
+            assert_eq!(status.message(), want);
+            assert_eq!(status.reason().code(), 404);
+        }
+    }
+
+    #[test]
+    fn the_accepted_types_are_named() {
+        let yaml = Offer {
+            media_type: "application/yaml",
+            transform: None,
+        };
+        assert_eq!(
+            Status::not_acceptable(&[JSON, yaml]).message(),
+            "only the following media types are accepted: application/json, application/yaml"
+        );
+    }
+
+    #[test]
+    fn a_reason_without_a_word_is_left_out() {
+        let body = body(&Status::new(Reason::UriTooLong, "x"));
+        assert!(
+            !body.contains("reason") && body.contains("\"code\":414"),
+            "{body}"
+        );
+    }
+}

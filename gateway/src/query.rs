@@ -11,7 +11,7 @@ use std::{
 };
 
 use fluxgauge_proto::catalogue::{self, Metric, QUEUE_LABEL, Scope, Source as Origin};
-use metrics_api::selector::Selector;
+use metrics_api::selector::{Condition, Selector};
 use thiserror::Error;
 
 use crate::{
@@ -317,17 +317,17 @@ impl Reader<'_> {
         Ok(Item { object, value: series.value, produced, provenance: snapshot.provenance.clone() })
     }
 
-    /// Series of a queue are for those who name `queue`; nobody else may count them twice.
+    /// Series of a queue are for those who name `queue`, and they get no other: the instance's
+    /// would count the same jobs twice. `!queue` asks for the instance's.
     fn selects(&self, series: &Series) -> bool {
         let selector = self.request.metric_selector;
         let label = |key: &str| {
             series.labels.iter().find(|(name, _)| **name == *key).map(|(_, value)| &**value)
         };
-        let of_queue = label(QUEUE_LABEL).is_some();
-        let wants_queues = selector.names(QUEUE_LABEL) && !selector.matches(|_| None);
-        let of_kind = of_queue || !wants_queues;
-        let asked_for = !of_queue || selector.names(QUEUE_LABEL);
-        of_kind && asked_for && selector.matches(label)
+        let wants_queues = selector.requirements().iter().any(|requirement| {
+            requirement.key == QUEUE_LABEL && requirement.condition != Condition::DoesNotExist
+        });
+        label(QUEUE_LABEL).is_some() == wants_queues && selector.matches(label)
     }
 
     /// Says why a snapshot lacks the metric.

@@ -1,0 +1,448 @@
+//! Flags and environment, checked once.
+//!
+//! [`Args`] is what the user wrote, [`Config`] is what it means. All that is wrong is reported
+//! together, so that nobody has to start the gateway once per mistake.
+
+use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use crate::telemetry::{LogFormat, Logs};
+
+/// The exit status for bad configuration: `EX_USAGE` of sysexits(3).
+pub const EX_USAGE: u8 = 64;
+
+/// The longest duration that a flag takes. Collectors are told of some in 32-bit milliseconds,
+/// which end at 49 days.
+pub const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The shortest max-age and interval.
+pub const MIN_DURATION: Duration = Duration::from_millis(100);
+
+/// The most connections that a flag takes: ports of one address, and more than a process usually
+/// may have open.
+pub const MAX_CONNECTIONS: usize = 65_535;
+
+/// The longest name of a Service, a DNS label.
+const MAX_LABEL_BYTES: usize = 63;
+
+const EXAMPLES: &str = "\
+Examples:
+  In a cluster, with a certificate from a mounted Secret, on the usual ports:
+    fluxgauge-gateway --tls-cert /certs/tls.crt --tls-key /certs/tls.key
+
+  The same by environment:
+    FLUXGAUGE_TLS_CERT=/certs/tls.crt FLUXGAUGE_TLS_KEY=/certs/tls.key fluxgauge-gateway
+
+  On a desk, on free ports and without TLS; the first line of output names the ports:
+    fluxgauge-gateway --plain-http --listen 127.0.0.1:0 --ingest-listen 127.0.0.1:0
+
+  Traces, sent to a receiver of OTLP over gRPC:
+    OTEL_EXPORTER_OTLP_ENDPOINT=http://otel-collector:4317 fluxgauge-gateway ...
+
+Durations are written 90s, 2m or 1m30s. Exit status: 0 after SIGTERM or SIGINT, 64 for bad
+configuration, 1 for any other failure.";
+
+/// Serves what Fluxgauge collectors report as Kubernetes metrics APIs.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "fluxgauge-gateway", version, after_long_help = EXAMPLES)]
+pub struct Args {
+    /// Where kube-apiserver asks for metrics: ADDRESS:PORT, or :PORT for all addresses; port 0
+    /// takes a free one.
+    #[arg(
+        long,
+        env = "FLUXGAUGE_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "[::]:8443"
+    )]
+    pub listen: String,
+
+    /// Where collectors report by gRPC, written like --listen.
+    #[arg(
+        long,
+        env = "FLUXGAUGE_INGEST_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "[::]:8444"
+    )]
+    pub ingest_listen: String,
+
+    /// The certificate chain for both ports, in PEM form, the gateway's own certificate first. It
+    /// and the key are read again every 2 s, and new ones are served with at once.
+    #[arg(long, env = "FLUXGAUGE_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The certificate's private key, in PEM form.
+    #[arg(long, env = "FLUXGAUGE_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Serve both ports without TLS; on loopback addresses only.
+    #[arg(long, env = "FLUXGAUGE_PLAIN_HTTP", value_parser = clap::builder::BoolishValueParser::new())]
+    pub plain_http: bool,
+
+    /// Let --plain-http serve on any address: everyone on the way can read and forge metrics.
+    #[arg(long, env = "FLUXGAUGE_PLAIN_HTTP_ANYWHERE", value_parser = clap::builder::BoolishValueParser::new())]
+    pub plain_http_anywhere: bool,
+
+    /// How long a value is served after it was last proved. Collectors are told it, and prove each
+    /// source four times as often.
+    #[arg(
+        long,
+        env = "FLUXGAUGE_MAX_AGE",
+        value_name = "DURATION",
+        default_value = "60s"
+    )]
+    pub max_age: String,
+
+    /// The longest time between two samples of a collector, also when nothing changes.
+    #[arg(
+        long,
+        env = "FLUXGAUGE_INTERVAL",
+        value_name = "DURATION",
+        default_value = "5s"
+    )]
+    pub interval: String,
+
+    /// Names of Services that mean the only MiniCluster of their namespace, as HPAs for older
+    /// programs have them; repeated or separated by commas.
+    #[arg(
+        long = "service-alias",
+        env = "FLUXGAUGE_SERVICE_ALIAS",
+        value_name = "NAME",
+        value_delimiter = ',',
+        default_value = "custom-metrics-apiserver,custom-metrics-service,flux-service"
+    )]
+    pub service_aliases: Vec<String>,
+
+    /// How long the gateway is not ready after its start, while collectors connect.
+    #[arg(
+        long,
+        env = "FLUXGAUGE_WARM_UP",
+        value_name = "DURATION",
+        default_value = "10s"
+    )]
+    pub warm_up: String,
+
+    /// How long the gateway goes on serving after SIGTERM, no longer ready, while Kubernetes takes
+    /// it out of its Services. A second signal ends this time.
+    #[arg(
+        long,
+        env = "FLUXGAUGE_DRAIN_DELAY",
+        value_name = "DURATION",
+        default_value = "10s"
+    )]
+    pub drain_delay: String,
+
+    /// How long requests in flight may take after that. Together with --drain-delay it must stay
+    /// below the pod's terminationGracePeriodSeconds.
+    #[arg(
+        long,
+        env = "FLUXGAUGE_DRAIN_TIMEOUT",
+        value_name = "DURATION",
+        default_value = "15s"
+    )]
+    pub drain_timeout: String,
+
+    /// About how long a connection to --listen lasts before its client is asked to open another,
+    /// so that requests spread over replicas.
+    #[arg(
+        long,
+        env = "FLUXGAUGE_CONNECTION_MAX_AGE",
+        value_name = "DURATION",
+        default_value = "90s"
+    )]
+    pub connection_max_age: String,
+
+    /// Connections to --listen at once.
+    #[arg(
+        long,
+        env = "FLUXGAUGE_MAX_CONNECTIONS",
+        value_name = "NUMBER",
+        default_value = "1024"
+    )]
+    pub max_connections: String,
+
+    /// Connections to --ingest-listen at once; each collector has one.
+    #[arg(
+        long,
+        env = "FLUXGAUGE_MAX_COLLECTORS",
+        value_name = "NUMBER",
+        default_value = "16384"
+    )]
+    pub max_collectors: String,
+
+    /// The form of log lines on standard error: plain or json.
+    #[arg(
+        long,
+        env = "FLUXGAUGE_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "plain"
+    )]
+    pub log: String,
+
+    /// What is logged: error, warn, info, debug or trace, or by module as in
+    /// info,fluxgauge_gateway::ingest=debug.
+    #[arg(
+        long,
+        env = "FLUXGAUGE_LOG",
+        value_name = "FILTER",
+        default_value = "info"
+    )]
+    pub log_level: String,
+}
+
+/// A configuration in which everything fits together.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the REST API listens.
+    pub listen: SocketAddr,
+    /// Where collectors report.
+    pub ingest_listen: SocketAddr,
+    /// The certificate to serve with; `None`: plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// How long a value is served after it was last proved.
+    pub max_age: Duration,
+    /// The wish for the time between samples.
+    pub interval: Duration,
+    /// Services that mean the only MiniCluster of their namespace.
+    pub service_aliases: Vec<String>,
+    /// How long the gateway is not ready after its start.
+    pub warm_up: Duration,
+    /// How long it goes on serving after the signal to end.
+    pub drain_delay: Duration,
+    /// How long requests in flight may take after that.
+    pub drain_timeout: Duration,
+    /// About how long a connection to the REST API lasts.
+    pub connection_max_age: Duration,
+    /// Connections to the REST API at once.
+    pub max_connections: usize,
+    /// Connections of collectors at once.
+    pub max_collectors: usize,
+    /// What is logged, and how.
+    pub logs: Logs,
+}
+
+/// A certificate chain and its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The chain.
+    pub cert: PathBuf,
+    /// The key.
+    pub key: PathBuf,
+}
+
+/// All that is wrong with a configuration.
+#[derive(Debug)]
+pub struct Problems(Vec<String>);
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the configuration cannot be used:")?;
+        self.0
+            .iter()
+            .try_for_each(|problem| write!(f, "\n  {problem}"))?;
+        f.write_str("\nSee --help.")
+    }
+}
+
+impl std::error::Error for Problems {}
+
+impl TryFrom<Args> for Config {
+    type Error = Problems;
+
+    fn try_from(args: Args) -> Result<Self, Problems> {
+        let mut check = Check(Vec::new());
+        let tls = check.tls(&args);
+        let any = MIN_DURATION..=MAX_DURATION;
+        let none_too = Duration::ZERO..=MAX_DURATION;
+        let max_age = check.duration("--max-age", &args.max_age, &any);
+        let interval = check.duration("--interval", &args.interval, &any);
+        check.interval(interval, max_age);
+        let config = Self {
+            listen: check.address("--listen", &args.listen),
+            ingest_listen: check.address("--ingest-listen", &args.ingest_listen),
+            tls,
+            max_age: max_age.unwrap_or_default(),
+            interval: interval.unwrap_or_default(),
+            service_aliases: check.aliases(args.service_aliases),
+            warm_up: check
+                .duration("--warm-up", &args.warm_up, &none_too)
+                .unwrap_or_default(),
+            drain_delay: check
+                .duration("--drain-delay", &args.drain_delay, &none_too)
+                .unwrap_or_default(),
+            drain_timeout: check
+                .duration("--drain-timeout", &args.drain_timeout, &none_too)
+                .unwrap_or_default(),
+            connection_max_age: check
+                .duration("--connection-max-age", &args.connection_max_age, &any)
+                .unwrap_or_default(),
+            max_connections: check.count("--max-connections", &args.max_connections),
+            max_collectors: check.count("--max-collectors", &args.max_collectors),
+            logs: check.logs(&args.log, args.log_level),
+        };
+        check.addresses(&config, args.plain_http && !args.plain_http_anywhere);
+        if check.0.is_empty() {
+            Ok(config)
+        } else {
+            Err(Problems(check.0))
+        }
+    }
+}
+
+/// The problems found so far. A value that is wrong causes no others.
+struct Check(Vec<String>);
+
+impl Check {
+    fn problem(&mut self, problem: String) {
+        self.0.push(problem);
+    }
+
+    fn address(&mut self, flag: &str, text: &str) -> SocketAddr {
+        let full = if text.starts_with(':') {
+            format!("[::]{text}")
+        } else {
+            text.to_owned()
+        };
+        full.parse().unwrap_or_else(|_| {
+            self.problem(format!(
+                "{flag} {text:?} is not ADDRESS:PORT, such as 127.0.0.1:8443, [::]:8443 or :8443"
+            ));
+            SocketAddr::from(([127, 0, 0, 1], 0))
+        })
+    }
+
+    fn duration(
+        &mut self,
+        flag: &str,
+        text: &str,
+        range: &std::ops::RangeInclusive<Duration>,
+    ) -> Option<Duration> {
+        let problem = match humantime::parse_duration(text) {
+            Ok(duration) if range.contains(&duration) => return Some(duration),
+            Ok(_) => format!(
+                "{flag} {text:?} is not from {} to {}",
+                humantime::format_duration(*range.start()),
+                humantime::format_duration(*range.end())
+            ),
+            Err(error) => {
+                format!("{flag} {text:?} is not a duration such as 90s or 1m30s: {error}")
+            }
+        };
+        self.problem(problem);
+        None
+    }
+
+    fn interval(&mut self, interval: Option<Duration>, max_age: Option<Duration>) {
+        if let (Some(interval), Some(max_age)) = (interval, max_age)
+            && interval >= max_age
+        {
+            self.problem(format!(
+                "--interval {} is not shorter than --max-age {}: values would come and go",
+                humantime::format_duration(interval),
+                humantime::format_duration(max_age)
+            ));
+        }
+    }
+
+    fn count(&mut self, flag: &str, text: &str) -> usize {
+        match usize::from_str(text) {
+            Ok(count) if (1..=MAX_CONNECTIONS).contains(&count) => count,
+            _ => {
+                self.problem(format!(
+                    "{flag} {text:?} is not a number from 1 to {MAX_CONNECTIONS}"
+                ));
+                1
+            }
+        }
+    }
+
+    fn aliases(&mut self, aliases: Vec<String>) -> Vec<String> {
+        let aliases: Vec<_> = aliases
+            .into_iter()
+            .filter(|alias| !alias.is_empty())
+            .collect();
+        for alias in aliases.iter().filter(|alias| !is_dns_label(alias)) {
+            self.problem(format!(
+                "--service-alias {alias:?} is not a Service's name: at most {MAX_LABEL_BYTES} \
+                 lower-case letters, digits and -, a letter or digit at both ends"
+            ));
+        }
+        aliases
+    }
+
+    fn logs(&mut self, format: &str, filter: String) -> Logs {
+        let format = match format {
+            "plain" => LogFormat::Plain,
+            "json" => LogFormat::Json,
+            _ => {
+                self.problem(format!("--log {format:?} is neither plain nor json"));
+                LogFormat::Plain
+            }
+        };
+        if let Err(error) = EnvFilter::try_new(&filter) {
+            self.problem(format!("--log-level {filter:?} is not a filter: {error}"));
+        }
+        Logs { format, filter }
+    }
+
+    fn tls(&mut self, args: &Args) -> Option<TlsFiles> {
+        match (&args.tls_cert, &args.tls_key, args.plain_http) {
+            (Some(cert), Some(key), false) => {
+                return Some(TlsFiles {
+                    cert: cert.clone(),
+                    key: key.clone(),
+                });
+            }
+            (None, None, true) => {}
+            (None, None, false) => self.problem(
+                "a certificate is needed: give --tls-cert FILE and --tls-key FILE, or ask for \
+                 --plain-http"
+                    .to_owned(),
+            ),
+            (Some(_), None, false) => self.problem("--tls-cert needs --tls-key too".to_owned()),
+            (None, Some(_), false) => self.problem("--tls-key needs --tls-cert too".to_owned()),
+            (_, _, true) => self.problem(
+                "--plain-http contradicts --tls-cert and --tls-key: give one or the other"
+                    .to_owned(),
+            ),
+        }
+        if args.plain_http_anywhere && !args.plain_http {
+            self.problem("--plain-http-anywhere means nothing without --plain-http".to_owned());
+        }
+        None
+    }
+
+    fn addresses(&mut self, config: &Config, loopback_only: bool) {
+        let Config {
+            listen,
+            ingest_listen,
+            ..
+        } = config;
+        if loopback_only {
+            for (flag, address) in [("--listen", listen), ("--ingest-listen", ingest_listen)] {
+                if !address.ip().is_loopback() {
+                    self.problem(format!(
+                        "--plain-http serves on loopback addresses only and {flag} is {address}: \
+                         use 127.0.0.1:{port}, or force it by --plain-http-anywhere",
+                        port = address.port()
+                    ));
+                }
+            }
+        }
+        if listen == ingest_listen && listen.port() != 0 {
+            self.problem(format!("--listen and --ingest-listen are both {listen}"));
+        }
+    }
+}
+
+fn is_dns_label(name: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let ends = [name.bytes().next(), name.bytes().next_back()];
+    name.len() <= MAX_LABEL_BYTES
+        && name.bytes().all(|byte| inner(byte) || byte == b'-')
+        && ends.iter().all(|end| end.is_some_and(inner))
+}
+
+#[cfg(test)]
+mod tests;

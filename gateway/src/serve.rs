@@ -1,0 +1,189 @@
+//! Listening: accepts connections, bounds what each may cost, and ends them without losing a
+//! request.
+//!
+//! ```text
+//!  TcpListener ──▶ a free slot ──▶ TLS handshake ──▶ HTTP/1.1 or HTTP/2 ──▶ service
+//!                                                     │
+//!                       drain, or too old ──▶ GOAWAY ─┴─▶ requests in flight finish ──▶ closed
+//! ```
+//!
+//! The caller brings the listener, the service and the token that starts the drain. The REST API
+//! and the collectors' streams are served by the same code on two ports.
+
+use std::{
+    convert::Infallible,
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::{body::Incoming, service::Service};
+use rustls::ServerConfig;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+mod connection;
+
+/// How long a client may take for the TLS handshake.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a new connection may stay without a request. Also bounds the HTTP/2 preface, for which
+/// hyper has no bound of its own.
+pub const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long the headers of an HTTP/1.1 request may take, and how long such a connection may idle.
+pub const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Bytes of all headers of a request. A kube-apiserver sends each group of its user as a header:
+/// 200 groups of 253 bytes are 50 KiB.
+pub const MAX_HEADER_BYTES: u32 = 64 * 1024;
+
+/// Requests at once on one HTTP/2 connection, as many as a Go server takes.
+pub const MAX_STREAMS: u32 = 250;
+
+/// After how much silence an HTTP/2 client is asked whether it still lives. Shorter than the five
+/// minutes after which common load balancers forget a connection.
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
+
+/// How long it may take to answer that.
+pub const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Bytes that a client may send ahead on one HTTP/2 stream: a full sample of a large instance.
+pub const STREAM_WINDOW: u32 = 256 * 1024;
+
+/// Bytes that a client may send ahead on all streams of a connection.
+pub const CONNECTION_WINDOW: u32 = 512 * 1024;
+
+/// The first and the longest pause after an accept that failed, as when descriptors ran out.
+const ACCEPT_PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+
+/// How a connection is protected.
+#[derive(Clone, Debug)]
+pub enum Transport {
+    /// Not at all.
+    Plain,
+    /// By TLS, with the newest configuration at each handshake.
+    Tls(watch::Receiver<Arc<ServerConfig>>),
+}
+
+/// What connections may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at once; more wait in the system's queue.
+    pub connections: usize,
+    /// About how long a connection may last before its client is asked to open another, so that
+    /// clients spread over replicas; each connection draws between ⅔ and 4⁄3 of it. `None`: for
+    /// ever.
+    pub max_age: Option<Duration>,
+    /// How long requests in flight may take once a connection is to end.
+    pub drain_timeout: Duration,
+}
+
+/// Binds a listener. Where `[::]` is asked for and the machine has no IPv6, `0.0.0.0` is bound.
+///
+/// # Errors
+///
+/// As the system says: the port is taken, the address is not this machine's.
+pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    match TcpListener::bind(address).await {
+        Err(error)
+            if address.is_ipv6()
+                && address.ip().is_unspecified()
+                && error.kind() != io::ErrorKind::AddrInUse =>
+        {
+            let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
+            // The first error is the one about the address that was asked for.
+            TcpListener::bind(any).await.map_err(|_| error)
+        }
+        bound => bound,
+    }
+}
+
+/// Serves `service` on `listener` until `drain`, then finishes what is in flight.
+///
+/// Returns at most [`Limits::drain_timeout`] after `drain`, with every connection closed.
+pub async fn serve<S, B>(
+    listener: TcpListener,
+    transport: Transport,
+    limits: Limits,
+    service: S,
+    drain: CancellationToken,
+) where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    S: Clone + Send + Sync + 'static,
+    S::Future: Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let connections = TaskTracker::new();
+    let slots = Arc::new(Semaphore::new(limits.connections));
+    let accept = async {
+        loop {
+            let slot = free_slot(&slots, limits.connections).await;
+            let (stream, peer) = accept(|| listener.accept()).await;
+            let connection = connection::Connection {
+                peer,
+                transport: transport.clone(),
+                limits,
+                drain: drain.clone(),
+            };
+            let service = service.clone();
+            connections.spawn(async move {
+                connection.serve(stream, service).await;
+                drop(slot);
+            });
+        }
+    };
+    // Nothing is lost by dropping `accept`: what it has accepted has a task of its own.
+    let _: Option<Infallible> = drain.run_until_cancelled(accept).await;
+    drop(listener);
+    connections.close();
+    connections.wait().await;
+}
+
+/// Waits until one more connection may be had.
+async fn free_slot(slots: &Arc<Semaphore>, connections: usize) -> Option<OwnedSemaphorePermit> {
+    if slots.available_permits() == 0 {
+        tracing::warn!(connections, "no more connections are taken until some end");
+    }
+    // The semaphore is never closed; were it, a connection without a slot is better than none.
+    Arc::clone(slots).acquire_owned().await.ok()
+}
+
+/// The next connection. Pauses after errors that are not the fault of one client.
+async fn accept<F>(next: impl Fn() -> F) -> (TcpStream, SocketAddr)
+where
+    F: Future<Output = io::Result<(TcpStream, SocketAddr)>>,
+{
+    let (mut pause, longest) = ACCEPT_PAUSE;
+    loop {
+        match next().await {
+            Ok(accepted) => return accepted,
+            Err(error) if is_of_one_client(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, ?pause, "cannot accept connections; trying again");
+                tokio::time::sleep(pause).await;
+                pause = longest.min(pause * 2);
+            }
+        }
+    }
+}
+
+/// Whether an accept failed because its client went away.
+fn is_of_one_client(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionReset | Interrupted
+    )
+}
+
+#[cfg(test)]
+mod tests;

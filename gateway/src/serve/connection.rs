@@ -1,0 +1,176 @@
+//! One connection, from the accept to its end.
+
+use std::{
+    convert::Infallible,
+    error::Error,
+    net::SocketAddr,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::{body::Incoming, service::Service};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::{sleep, timeout},
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    CONNECTION_WINDOW, FIRST_REQUEST_TIMEOUT, HANDSHAKE_TIMEOUT, HEADER_READ_TIMEOUT,
+    KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, Limits, MAX_HEADER_BYTES, MAX_STREAMS, STREAM_WINDOW,
+    Transport,
+};
+
+/// What a connection needs beside its socket and its service.
+pub(super) struct Connection {
+    pub(super) peer: SocketAddr,
+    pub(super) transport: Transport,
+    pub(super) limits: Limits,
+    pub(super) drain: CancellationToken,
+}
+
+/// Why a connection is to end.
+enum End {
+    /// The gateway drains, or the connection is old: what is in flight finishes.
+    Gracefully,
+    /// No request came in time.
+    Silent,
+}
+
+impl Connection {
+    /// Serves `stream` until either side ends it.
+    pub(super) async fn serve<S, B>(self, stream: TcpStream, service: S)
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+        S: Send + 'static,
+        S::Future: Send + 'static,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let peer = self.peer;
+        // Answers are small and complete: waiting for more to send only delays them.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%peer, %error, "the connection ended before it began");
+            return;
+        }
+        let ended = match &self.transport {
+            Transport::Plain => self.drive(stream, service).await,
+            Transport::Tls(current) => {
+                let config = Arc::clone(&current.borrow());
+                let handshake =
+                    timeout(HANDSHAKE_TIMEOUT, TlsAcceptor::from(config).accept(stream));
+                match self.drain.run_until_cancelled(handshake).await {
+                    Some(Ok(Ok(stream))) => self.drive(stream, service).await,
+                    Some(Ok(Err(error))) => Err(error.into()),
+                    Some(Err(elapsed)) => Err(elapsed.into()),
+                    None => Ok(()),
+                }
+            }
+        };
+        if let Err(error) = ended {
+            // The fault of one client, or of the network: nothing for the operator to do.
+            tracing::debug!(%peer, %error, "a connection failed");
+        }
+    }
+
+    async fn drive<I, S, B>(&self, io: I, service: S) -> Result<(), Box<dyn Error + Send + Sync>>
+    where
+        I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+        S: Send + 'static,
+        S::Future: Send + 'static,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let used = Arc::new(AtomicBool::new(false));
+        let service = Noticing {
+            service,
+            used: Arc::clone(&used),
+        };
+        let http = http();
+        let mut connection = pin!(http.serve_connection(TokioIo::new(io), service));
+        let end = tokio::select! {
+            ended = connection.as_mut() => return ended,
+            end = self.end(&used) => end,
+        };
+        if matches!(end, End::Silent) {
+            return Ok(());
+        }
+        connection.as_mut().graceful_shutdown();
+        timeout(self.limits.drain_timeout, connection).await?
+    }
+
+    /// Waits until the connection is to end.
+    async fn end(&self, used: &AtomicBool) -> End {
+        let silence = async {
+            sleep(FIRST_REQUEST_TIMEOUT).await;
+            if used.load(Relaxed) {
+                std::future::pending::<()>().await;
+            }
+        };
+        let old_age = async {
+            match self.limits.max_age {
+                Some(age) => sleep(jittered(age)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.drain.cancelled() => End::Gracefully,
+            () = old_age => End::Gracefully,
+            () = silence => End::Silent,
+        }
+    }
+}
+
+/// The HTTP settings of every connection. hyper sets few bounds itself, and none without a timer.
+fn http() -> Builder<TokioExecutor> {
+    let mut http = Builder::new(TokioExecutor::new());
+    http.http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_READ_TIMEOUT)
+        .max_buf_size(MAX_HEADER_BYTES as usize);
+    http.http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(KEEPALIVE_INTERVAL)
+        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(MAX_HEADER_BYTES)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW);
+    http
+}
+
+/// Between ⅔ and 4⁄3 of `age`, so that connections opened together do not end together.
+fn jittered(age: Duration) -> Duration {
+    age.mul_f64((2.0 + 2.0 * fastrand::f64()) / 3.0)
+}
+
+/// A service that notices whether it was ever called.
+struct Noticing<S> {
+    service: S,
+    used: Arc<AtomicBool>,
+}
+
+impl<S: Service<Request<Incoming>>> Service<Request<Incoming>> for Noticing<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        self.used.store(true, Relaxed);
+        self.service.call(request)
+    }
+}

@@ -1,0 +1,59 @@
+//! A certificate authority for tests. rustls refuses a self-signed authority as a server's own
+//! certificate, so there are two.
+
+use std::{fs, path::Path, sync::Arc};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::TlsConnector;
+
+/// The name that certificates are made for.
+pub(crate) const SERVER_NAME: &str = "gateway.test";
+
+/// An authority that clients trust.
+pub(crate) struct TestCa(CertifiedIssuer<'static, KeyPair>);
+
+/// A certificate and its key in PEM form.
+pub(crate) struct Leaf {
+    pub(crate) cert: String,
+    pub(crate) key: String,
+}
+
+impl TestCa {
+    pub(crate) fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    pub(crate) fn leaf(&self) -> Leaf {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new([SERVER_NAME.to_owned()]).unwrap();
+        let cert = params.signed_by(&key, &self.0).unwrap().pem();
+        Leaf {
+            cert,
+            key: key.serialize_pem(),
+        }
+    }
+
+    /// A connector that trusts this authority alone and speaks the protocols in `alpn`.
+    pub(crate) fn connector(&self, alpn: &[&str]) -> TlsConnector {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.0.der().clone()).unwrap();
+        let mut config = ClientConfig::builder_with_provider(super::provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+        TlsConnector::from(Arc::new(config))
+    }
+}
+
+impl Leaf {
+    /// Writes `tls.crt` and `tls.key` as a mounted secret has them.
+    pub(crate) fn write(&self, dir: &Path) {
+        fs::write(dir.join("tls.crt"), &self.cert).unwrap();
+        fs::write(dir.join("tls.key"), &self.key).unwrap();
+    }
+}

@@ -1,0 +1,178 @@
+//! The REST API that kube-apiserver, and through it autoscalers and people, read.
+//!
+//! ```text
+//!  request ──▶ Target ─┬─ metric ────▶ query ──▶ list ──┐
+//!  (metrics_api::path) ├─ discovery ─▶ bytes made once ─┼──▶ response
+//!                      └─ health ────▶ state of lib.rs ─┘
+//! ```
+//!
+//! [`Api::answer`] is a function of a request and a moment: it waits for nothing and keeps nothing.
+//! [`Service`] is the thin shell that hyper calls. Whatever is asked, the answer is a document of
+//! Kubernetes or a `Status`: never a redirect, never HTML, and never a `Retry-After`, which would
+//! put an autoscaler's worker to sleep.
+
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response,
+    header::{ACCEPT, UPGRADE},
+};
+use http_body_util::Full;
+use metrics_api::{
+    accept::{self, Offer},
+    parameters::{Parameters, QueryError},
+    path::{self, PathError, Target},
+    status::{Reason, Status},
+};
+use tracing::Span;
+
+use crate::{
+    clock::{Clock, Moment},
+    query::Rules,
+    store::Store,
+    telemetry,
+};
+
+mod discovery;
+mod health;
+mod metric;
+mod respond;
+
+pub use health::{Health, State};
+
+/// By which kube-apiserver tells its audit log and ours that they mean the same request.
+const AUDIT_ID: HeaderName = HeaderName::from_static("audit-id");
+
+/// Every answer is complete when it is made.
+pub type Body = Full<Bytes>;
+
+/// What the API answers from.
+#[derive(Debug)]
+pub struct Api {
+    store: Arc<Store>,
+    rules: Rules,
+    health: Health,
+    discovery: discovery::Discovery,
+}
+
+impl Api {
+    /// An API over a store.
+    pub fn new(store: Arc<Store>, rules: Rules, health: Health) -> Self {
+        Self {
+            store,
+            rules,
+            health,
+            discovery: discovery::Discovery::new(),
+        }
+    }
+
+    /// Answers a request as of `now`. What a trace should know is noted in `span`.
+    pub fn answer<B>(&self, request: &Request<B>, now: Moment, span: &Span) -> Response<Body> {
+        let mut response = self
+            .route(request, now, span)
+            .unwrap_or_else(|status| respond::failure(&status));
+        if let Some(audit_id) = request.headers().get(AUDIT_ID) {
+            response.headers_mut().insert(AUDIT_ID, audit_id.clone());
+        }
+        if request.method() == Method::HEAD {
+            respond::without_body(response)
+        } else {
+            response
+        }
+    }
+
+    fn route<B>(
+        &self,
+        request: &Request<B>,
+        now: Moment,
+        span: &Span,
+    ) -> Result<Response<Body>, Status> {
+        let headers = request.headers();
+        let target = path::parse(request.uri().path()).map_err(|error| match error {
+            PathError::TooLong(_) => Status::new(Reason::UriTooLong, error.to_string()),
+            PathError::Invalid => Status::bad_request(&error),
+            PathError::Unknown => Status::unknown_path(),
+        })?;
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return Err(Status::method_not_allowed());
+        }
+        if headers
+            .get_all(UPGRADE)
+            .iter()
+            .any(|protocol| protocol != HTTP2_IN_THE_CLEAR)
+        {
+            return Err(Status::bad_request(&"this server upgrades no connection"));
+        }
+        let query = request.uri().query().unwrap_or_default();
+        let parameters = Parameters::parse(query).map_err(|error| {
+            let reason = match error {
+                QueryError::TooLong(_) => Reason::UriTooLong,
+                QueryError::Escape(_) => Reason::BadRequest,
+            };
+            Status::new(reason, error.to_string())
+        })?;
+        match target {
+            Target::Health(endpoint, check) => {
+                self.health.answer(endpoint, check.as_deref(), &parameters)
+            }
+            Target::Groups => self.discovery.groups(headers),
+            Target::Group => self.discovery.group(headers),
+            Target::Resources(version) => self.discovery.resources(version, headers),
+            Target::Metric(_) if parameters.watch => Err(Status::method_not_allowed()),
+            Target::Metric(asked) => {
+                acceptable(headers, &[accept::JSON])?;
+                metric::read(&self.store, &self.rules, now, &asked, &parameters, span)
+                    .map(|body| respond::json(body.into()))
+            }
+        }
+    }
+}
+
+/// An upgrade that curl offers on plain connections; those who do not want it ignore it.
+const HTTP2_IN_THE_CLEAR: HeaderValue = HeaderValue::from_static("h2c");
+
+/// Picks the form of an answer.
+fn acceptable(headers: &HeaderMap, offers: &[Offer]) -> Result<Offer, Status> {
+    let values = headers.get_all(ACCEPT).iter();
+    // A value that is no text matches no offer, as if it named an unknown type.
+    let values = values.map(|value| value.to_str().unwrap_or("unknown/unknown"));
+    accept::negotiate(values, offers).ok_or_else(|| Status::not_acceptable(offers))
+}
+
+/// The API as hyper calls it. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Service {
+    api: Arc<Api>,
+    clock: Clock,
+}
+
+impl Service {
+    /// Serves an API by a clock.
+    pub fn new(api: Api, clock: Clock) -> Self {
+        Self {
+            api: Arc::new(api),
+            clock,
+        }
+    }
+}
+
+impl<B> hyper::service::Service<Request<B>> for Service {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Body>, Infallible>>;
+
+    fn call(&self, request: Request<B>) -> Self::Future {
+        let span = telemetry::read_span(&request);
+        let response = span.in_scope(|| self.api.answer(&request, self.clock.now(), &span));
+        telemetry::record_status(&span, response.status());
+        ready(Ok(response))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,579 @@
+use std::time::{Duration, SystemTime};
+
+use fluxgauge_proto::catalogue::Source as Origin;
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, RETRY_AFTER,
+    VARY,
+};
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use tokio::{sync::watch, time::Instant};
+
+use super::*;
+use crate::model::{ClusterKey, Reporter, Series, SeriesMap, Snapshot, Source};
+
+const HPC: &str = "/apis/custom.metrics.k8s.io/v1beta2/namespaces/hpc";
+const DISCOVERY: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+
+/// An API over the MiniCluster `mc0` in `hpc` with two brokers, all proved 1 s ago.
+struct Fixture {
+    api: Api,
+    now: Moment,
+    state: watch::Sender<State>,
+}
+
+struct Answer {
+    status: u16,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).expect("JSON")
+    }
+
+    /// Checks that this is a `Status` and returns its message.
+    fn message(&self) -> String {
+        let status = self.json();
+        assert_eq!(status["kind"], "Status", "{status}");
+        assert_eq!(status["code"], self.status);
+        status["message"].as_str().expect("a text").to_owned()
+    }
+}
+
+impl Fixture {
+    fn new() -> Self {
+        Self::with_value(3.0)
+    }
+
+    fn with_value(nodes: f64) -> Self {
+        let store = Arc::new(Store::default());
+        let wall = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_460_401_700);
+        let now = Moment {
+            instant: Instant::now(),
+            wall,
+        };
+        for rank in 0..2_u32 {
+            let reporter = Arc::new(Reporter {
+                cluster: ClusterKey {
+                    namespace: "hpc".into(),
+                    name: "mc0".into(),
+                },
+                rank,
+                index: rank.to_string().into(),
+                pod: format!("mc0-{rank}-abcde").into(),
+                broker_start: 1.0,
+                headless_service: Some("flux-service".into()),
+                flux_version: "0.88.0".into(),
+            });
+            let source = |origin: Origin| Source {
+                name: origin.name().into(),
+                age_at_receipt: Some(Duration::from_secs(1)),
+                failure: None,
+            };
+            let one = |queue: Option<&str>, value, source| Series {
+                labels: queue
+                    .iter()
+                    .map(|queue| ("queue".into(), (*queue).into()))
+                    .collect(),
+                value,
+                source,
+            };
+            let mut instance = SeriesMap::new();
+            if rank == 0 {
+                let up = [one(None, nodes, 0), one(Some("batch"), 1.5, 0)];
+                instance.insert("node_up_count".into(), up.into());
+            }
+            let broker = SeriesMap::from([("broker_up".into(), [one(None, 1.0, 1)].into())]);
+            let writer = store.claim(Arc::clone(&reporter)).expect("claim");
+            writer
+                .publish(Snapshot {
+                    reporter,
+                    received: now,
+                    sources: [source(Origin::SchedStatus), source(Origin::Broker)].into(),
+                    instance,
+                    broker,
+                    provenance: None,
+                })
+                .expect("publish");
+        }
+        let rules = Rules {
+            max_age: Duration::from_secs(60),
+            service_aliases: vec!["custom-metrics-apiserver".to_owned()],
+        };
+        let (state, health) = watch::channel(State::Ready);
+        Self {
+            api: Api::new(store, rules, Health::new(health)),
+            now,
+            state,
+        }
+    }
+
+    fn answer(&self, request: http::request::Builder, now: Moment) -> Answer {
+        let request = request.body(()).expect("a request");
+        let (parts, body) = self.api.answer(&request, now, &Span::none()).into_parts();
+        assert!(!parts.status.is_redirection() || parts.status == 304);
+        assert!(!parts.headers.contains_key(RETRY_AFTER) && !parts.headers.contains_key(LOCATION));
+        assert!(parts.headers.contains_key(CONTENT_TYPE));
+        let body = futures_util::FutureExt::now_or_never(body.collect()).expect("complete");
+        let body = body.expect("infallible").to_bytes();
+        Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body: String::from_utf8(body.to_vec()).expect("UTF-8"),
+        }
+    }
+
+    fn get(&self, uri: &str) -> Answer {
+        self.answer(Request::get(uri), self.now)
+    }
+
+    fn get_as(&self, uri: &str, accept: &str) -> Answer {
+        self.answer(Request::get(uri).header(ACCEPT, accept), self.now)
+    }
+
+    /// The message of a failure with this status code.
+    fn failure(&self, code: u16, uri: &str) -> String {
+        let answer = self.get(uri);
+        assert_eq!(answer.status, code, "{uri}: {}", answer.body);
+        answer.message()
+    }
+}
+
+#[test]
+fn a_read_is_written_as_kubernetes_writes_it() {
+    let answer = Fixture::new().get(&format!(
+        "{HPC}/miniclusters.flux-framework.org/mc0/node_up_count"
+    ));
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.headers[CONTENT_TYPE], "application/json");
+    assert_eq!(
+        answer.body,
+        "{\"kind\":\"MetricValueList\",\"apiVersion\":\"custom.metrics.k8s.io/v1beta2\",\
+         \"metadata\":{},\"items\":[{\"describedObject\":{\"kind\":\"MiniCluster\",\
+         \"namespace\":\"hpc\",\"name\":\"mc0\",\"apiVersion\":\"flux-framework.org/v1alpha2\"},\
+         \"metric\":{\"name\":\"node_up_count\",\"selector\":null},\
+         \"timestamp\":\"2026-11-23T19:00:00Z\",\"value\":\"3\"}]}\n"
+    );
+}
+
+#[test]
+fn v1beta1_is_answered_in_its_own_spelling() {
+    let uri = "/apis/custom.metrics.k8s.io/v1beta1/namespaces/hpc/jobs.batch/mc0/node_up_count";
+    let list = Fixture::new().get(uri).json();
+    assert_eq!(list["apiVersion"], "custom.metrics.k8s.io/v1beta1");
+    assert_eq!(list["items"][0]["metricName"], "node_up_count");
+    assert_eq!(list["items"][0]["selector"], Value::Null);
+}
+
+#[test]
+fn every_form_describes_its_own_object() {
+    let fixture = Fixture::new();
+    let reference = |kind: &str, name: &str, version: &str| json!({"kind": kind, "namespace": "hpc", "name": name, "apiVersion": version});
+    let table = [
+        (
+            "miniclusters.flux-framework.org/%2A/node_up_count",
+            reference("MiniCluster", "mc0", "flux-framework.org/v1alpha2"),
+        ),
+        (
+            "services/mc0/node_up_count",
+            reference("Service", "mc0", "v1"),
+        ),
+        (
+            "services/flux-service/node_up_count",
+            reference("Service", "flux-service", "v1"),
+        ),
+        (
+            "services/custom-metrics-apiserver/node_up_count",
+            reference("Service", "custom-metrics-apiserver", "v1"),
+        ),
+        (
+            "jobs.batch/mc0/node_up_count",
+            reference("Job", "mc0", "batch/v1"),
+        ),
+        (
+            "pods/mc0-1-abcde/broker_up",
+            reference("Pod", "mc0-1-abcde", "v1"),
+        ),
+        (
+            "metrics/node_up_count",
+            json!({"kind": "Namespace", "name": "hpc", "apiVersion": "v1"}),
+        ),
+    ];
+    for (path, want) in table {
+        let list = fixture.get(&format!("{HPC}/{path}")).json();
+        assert_eq!(list["items"][0]["describedObject"], want, "{path}: {list}");
+        assert_eq!(list["items"].as_array().map(Vec::len), Some(1), "{path}");
+    }
+}
+
+#[test]
+fn an_asterisk_means_all_escaped_or_not_and_a_label_selector_picks() {
+    let fixture = Fixture::new();
+    let pods = |query: &str| {
+        let list = fixture.get(&format!("{HPC}/pods/{query}")).json();
+        let items = list["items"].as_array().expect("items").iter();
+        items
+            .map(|item| item["describedObject"]["name"].to_string())
+            .collect::<Vec<_>>()
+    };
+    let both = ["\"mc0-0-abcde\"", "\"mc0-1-abcde\""];
+    assert_eq!(pods("*/broker_up"), both);
+    assert_eq!(pods("%2A/broker_up?labelSelector=hpa-selector%3Dmc0"), both);
+    assert_eq!(
+        pods("%2A/broker_up?labelSelector=job-index+in+(1,2)&limit=5"),
+        both[1..]
+    );
+}
+
+#[test]
+fn a_metric_selector_picks_a_series_and_is_echoed() {
+    let uri = format!("{HPC}/services/mc0/node_up_count?metricLabelSelector=queue%3Dbatch");
+    let list = Fixture::new().get(&uri).json();
+    assert_eq!(list["items"][0]["value"], "1500m");
+    assert_eq!(
+        list["items"][0]["metric"],
+        json!({"name": "node_up_count", "selector": {"matchLabels": {"queue": "batch"}}})
+    );
+}
+
+#[test]
+fn a_missing_value_has_kubernetes_text_and_the_cause() {
+    let fixture = Fixture::new();
+    let table = [
+        (
+            "jobs.batch/mc0/broker_up",
+            "the server could not find the metric broker_up for jobs.batch: broker_up describes a \
+             broker: ask for pods",
+        ),
+        (
+            "jobs.batch/other/node_up_count",
+            "the server could not find the metric node_up_count for jobs.batch other: no collector \
+             of such an object reports from namespace hpc",
+        ),
+        (
+            "jobs.batch/mc0/node_up_count?metricLabelSelector=queue%3D%3Dother",
+            "the server could not find the metric node_up_count for jobs.batch mc0 with selector \
+             queue=other: ",
+        ),
+        (
+            "pods/*/broker_up?labelSelector=job-index%3D7",
+            "the server could not find the metric broker_up for pods * with selector job-index=7: ",
+        ),
+        (
+            "miniclusters/mc0/node_up_count",
+            "the server could not find the metric node_up_count for miniclusters mc0: only \
+             miniclusters.flux-framework.org, services, jobs.batch, pods and namespaces have \
+             metrics here",
+        ),
+        (
+            "nodes/n1/node_up_count",
+            "the server could not find the metric node_up_count for nodes n1: only ",
+        ),
+        (
+            "namespaces/hpc/node_up_count",
+            "the server could not find the metric node_up_count for namespaces hpc: ask for ",
+        ),
+        (
+            "metrics/cluster_size_min_safe",
+            "the server could not find the metric cluster_size_min_safe for namespaces: a sum of \
+             cluster_size_min_safe over MiniClusters has no meaning",
+        ),
+    ];
+    for (path, want) in table {
+        let message = fixture.failure(404, &format!("{HPC}/{path}"));
+        assert!(message.starts_with(want), "{path}: {message}");
+    }
+    let root = "/apis/custom.metrics.k8s.io/v1beta2/pods/p0/broker_up";
+    assert!(
+        fixture
+            .failure(404, root)
+            .ends_with("ask below namespaces/NAMESPACE")
+    );
+}
+
+#[test]
+fn a_value_is_served_up_to_its_max_age_and_not_beyond() {
+    let fixture = Fixture::new();
+    let uri = format!("{HPC}/miniclusters.flux-framework.org/mc0/node_up_count");
+    let after = |seconds| {
+        let later = Duration::from_secs(seconds);
+        let Moment { instant, wall } = fixture.now;
+        fixture.answer(
+            Request::get(&uri),
+            Moment {
+                instant: instant + later,
+                wall: wall + later,
+            },
+        )
+    };
+    assert_eq!(after(59).status, 200);
+    let stale = after(92);
+    assert_eq!(stale.status, 404);
+    assert_eq!(
+        stale.message(),
+        "the server could not find the metric node_up_count for miniclusters.flux-framework.org \
+         mc0: last sample is 93s old, limit 60s"
+    );
+}
+
+#[test]
+fn a_number_that_kubernetes_cannot_read_never_leaves() {
+    for value in [f64::NAN, f64::INFINITY, 1e16] {
+        let fixture = Fixture::with_value(value);
+        fixture.failure(404, &format!("{HPC}/services/mc0/node_up_count"));
+    }
+}
+
+#[test]
+fn bad_requests_say_what_is_bad() {
+    let fixture = Fixture::new();
+    let metric = format!("{HPC}/pods/*/broker_up");
+    let table = [
+        (
+            format!("{metric}?labelSelector=a%20b"),
+            "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt",
+        ),
+        (
+            format!("{metric}?metricLabelSelector=,"),
+            "found ',', expected: !, identifier, or 'end of string'",
+        ),
+        (
+            format!("{metric}?labelSelector=%zz"),
+            "the value of query parameter labelSelector is not percent-encoded UTF-8",
+        ),
+        (format!("{HPC}/pods"), "invalid request path"),
+        (
+            format!("{HPC}/pods/a%2Fb/broker_up"),
+            "invalid request path",
+        ),
+    ];
+    for (uri, want) in table {
+        let answer = fixture.get(&uri);
+        if want.is_empty() {
+            assert_eq!(answer.status, 200, "{uri}: {}", answer.body);
+            continue;
+        }
+        assert_eq!(
+            answer.json()["reason"],
+            "BadRequest",
+            "{uri}: {}",
+            answer.body
+        );
+        assert_eq!(fixture.failure(400, &uri), want);
+    }
+}
+
+#[test]
+fn writes_and_watches_are_refused() {
+    let fixture = Fixture::new();
+    let metric = format!("{HPC}/services/mc0/node_up_count");
+    let watch = fixture.get(&format!("{metric}?watch=true"));
+    let methods = [
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+    ];
+    let writes = methods
+        .map(|method| fixture.answer(Request::builder().method(method).uri(&metric), fixture.now));
+    for answer in writes.iter().chain([&watch]) {
+        assert_eq!(answer.status, 405);
+        assert_eq!(answer.headers[ALLOW], "GET, HEAD");
+        assert_eq!(answer.json()["reason"], "MethodNotAllowed");
+        let text = "the server does not allow this method on the requested resource";
+        assert_eq!(answer.message(), text);
+    }
+}
+
+#[test]
+fn unknown_paths_are_not_found_by_any_method() {
+    let fixture = Fixture::new();
+    for uri in [
+        "/metrics",
+        "/apis/apps/v1",
+        "/apis/custom.metrics.k8s.io/v1",
+        "/openapi/v2",
+    ] {
+        let text = "the server could not find the requested resource";
+        assert_eq!(fixture.failure(404, uri), text);
+        assert_eq!(fixture.answer(Request::post(uri), fixture.now).status, 404);
+    }
+}
+
+#[test]
+fn what_a_client_cannot_read_is_not_acceptable() {
+    let fixture = Fixture::new();
+    let metric = format!("{HPC}/services/mc0/node_up_count");
+    for uri in [
+        metric.as_str(),
+        "/apis",
+        "/apis/custom.metrics.k8s.io/v1beta1",
+    ] {
+        let answer = fixture.get_as(uri, "application/vnd.kubernetes.protobuf");
+        assert_eq!(answer.status, 406);
+        assert_eq!(answer.headers[CONTENT_TYPE], "application/json");
+        assert!(
+            answer
+                .message()
+                .starts_with("only the following media types are accepted: appl")
+        );
+        let hpa = fixture.get_as(uri, "application/vnd.kubernetes.protobuf, */*");
+        assert_eq!(hpa.status, 200);
+    }
+}
+
+#[test]
+fn head_has_the_headers_of_get_and_no_body() {
+    let fixture = Fixture::new();
+    let uri = format!("{HPC}/services/mc0/node_up_count");
+    let (get, head) = (
+        fixture.get(&uri),
+        fixture.answer(Request::head(&uri), fixture.now),
+    );
+    assert_eq!((head.status, head.body.as_str()), (200, ""));
+    assert_eq!(head.headers[CONTENT_LENGTH], get.body.len().to_string());
+}
+
+#[test]
+fn the_audit_id_is_echoed_and_upgrades_are_refused() {
+    let fixture = Fixture::new();
+    let get = || Request::get("/apis");
+    let audited = fixture.answer(get().header("Audit-ID", "a-1"), fixture.now);
+    assert_eq!(audited.headers["audit-id"], "a-1");
+    assert_eq!(
+        fixture
+            .answer(get().header(UPGRADE, "websocket"), fixture.now)
+            .status,
+        400
+    );
+    assert_eq!(
+        fixture
+            .answer(get().header(UPGRADE, "h2c"), fixture.now)
+            .status,
+        200
+    );
+}
+
+#[test]
+fn what_is_too_long_is_refused() {
+    let fixture = Fixture::new();
+    let long = "a".repeat(path::MAX_PATH_BYTES);
+    assert!(
+        fixture
+            .failure(414, &format!("/{long}"))
+            .contains("at most 4096")
+    );
+    let query = "a".repeat(metrics_api::parameters::MAX_QUERY_BYTES + 1);
+    fixture.failure(414, &format!("/apis?{query}"));
+}
+
+#[test]
+fn discovery_lists_what_can_be_asked_for_in_both_versions() {
+    let fixture = Fixture::new();
+    for version in ["v1beta1", "v1beta2"] {
+        let list = fixture
+            .get(&format!("/apis/custom.metrics.k8s.io/{version}"))
+            .json();
+        assert_eq!(
+            list["groupVersion"],
+            format!("custom.metrics.k8s.io/{version}")
+        );
+        let resources = list["resources"].as_array().expect("resources");
+        let scope = |name: &str| {
+            let mut found = resources.iter().filter(|resource| resource["name"] == name);
+            found.next().map(|resource| resource["namespaced"] == true)
+        };
+        for (name, want) in [
+            ("miniclusters.flux-framework.org/node_up_count", Some(true)),
+            ("services/node_up_count", Some(true)),
+            ("jobs.batch/cluster_size_min_safe", Some(true)),
+            ("pods/broker_up", Some(true)),
+            ("namespaces/node_up_count", Some(false)),
+            ("namespaces/cluster_size_min_safe", None),
+            ("pods/node_up_count", None),
+            ("services/broker_up", None),
+        ] {
+            assert_eq!(scope(name), want, "{name}");
+        }
+        assert!(
+            resources
+                .iter()
+                .all(|resource| resource["verbs"] == json!(["get"]))
+        );
+    }
+    assert_eq!(fixture.get("/apis").json()["kind"], "APIGroupList");
+    assert_eq!(
+        fixture.get("/apis/custom.metrics.k8s.io").json()["kind"],
+        "APIGroup"
+    );
+}
+
+#[test]
+fn the_aggregated_document_is_negotiated_and_cached_by_its_tag() {
+    let fixture = Fixture::new();
+    let full = fixture.get_as("/apis", DISCOVERY);
+    assert_eq!(full.headers[CONTENT_TYPE], DISCOVERY);
+    assert_eq!(full.json()["apiVersion"], "apidiscovery.k8s.io/v2");
+    assert_eq!(full.headers[VARY], "Accept");
+    assert_eq!(full.headers[CACHE_CONTROL], "public");
+    let again = |tag: &HeaderValue| {
+        let request = Request::get("/apis")
+            .header(ACCEPT, DISCOVERY)
+            .header(IF_NONE_MATCH, tag);
+        fixture.answer(request, fixture.now)
+    };
+    let known = again(&full.headers[ETAG]);
+    assert_eq!((known.status, known.body.as_str()), (304, ""));
+    assert_eq!(known.headers[ETAG], full.headers[ETAG]);
+    assert_eq!(
+        again(&HeaderValue::from_static("\"other\"")).body,
+        full.body
+    );
+}
+
+#[test]
+fn a_list_of_resources_is_sent_whatever_tag_the_client_knows() {
+    let fixture = Fixture::new();
+    let tag = fixture.get_as("/apis", DISCOVERY).headers[ETAG].clone();
+    let request = Request::get("/apis/custom.metrics.k8s.io/v1beta2").header(IF_NONE_MATCH, tag);
+    assert_eq!(fixture.answer(request, fixture.now).status, 200);
+}
+
+#[test]
+fn probes_follow_the_state_and_discovery_does_not() {
+    let fixture = Fixture::new();
+    let answers = |uri: &str| {
+        let answer = fixture.get(uri);
+        (answer.status, answer.body)
+    };
+    assert_eq!(answers("/readyz"), (200, "ok".into()));
+    assert_eq!(
+        answers("/readyz?verbose"),
+        (
+            200,
+            "[+]ping ok\n[+]warm-up ok\n[+]shutdown ok\nreadyz check passed\n".into()
+        )
+    );
+    fixture.state.send_replace(State::Draining);
+    assert_eq!(
+        answers("/readyz"),
+        (
+            500,
+            "[+]ping ok\n[+]warm-up ok\n[-]shutdown failed: reason withheld\nreadyz check failed\n"
+                .into()
+        )
+    );
+    assert_eq!(answers("/readyz?exclude=shutdown"), (200, "ok".into()));
+    assert_eq!(answers("/readyz/shutdown").0, 500);
+    assert_eq!(answers("/readyz/warm-up"), (200, "ok".into()));
+    assert_eq!(answers("/readyz/other").0, 404);
+    for uri in ["/livez", "/healthz", "/livez/ping"] {
+        assert_eq!(answers(uri), (200, "ok".into()), "{uri}");
+    }
+    assert_eq!(answers("/apis/custom.metrics.k8s.io/v1beta2").0, 200);
+    fixture.state.send_replace(State::WarmingUp);
+    assert_eq!(answers("/readyz").0, 500);
+}

@@ -1,1 +1,227 @@
-//! fluxgauge-gateway
+//! Takes what collectors report and serves it as Kubernetes metrics APIs.
+//!
+//! ```text
+//!  collectors ──gRPC──▶ ingest ──▶ store ──▶ query ──▶ api ──REST──▶ kube-apiserver, people
+//!                         │                              │
+//!                         └────────── telemetry ─────────┘──OTLP──▶ traces
+//! ```
+//!
+//! Data flows one way, and so do the modules: `model` ← `store` ← {`ingest`, `query`} ← `api`.
+//! `serve`, `tls` and `telemetry` carry it and know nothing of it but `model`. Only this file
+//! knows all of them.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use fluxgauge_proto::{limits, v1::telemetry_server::TelemetryServer};
+use hyper_util::service::TowerToHyperService;
+use thiserror::Error;
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    time::{Instant, MissedTickBehavior},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    api::{Api, Health, State},
+    args::Config,
+    clock::Clock,
+    ingest::Ingest,
+    model::{Provenance, Reporter},
+    query::Rules,
+    serve::{Limits, Transport},
+    store::Store,
+    telemetry::Traces,
+    tls::{Certificate, Loader, TlsError},
+};
+
+pub mod api;
+pub mod args;
+pub mod clock;
+pub mod ingest;
+pub mod model;
+pub mod query;
+pub mod run;
+pub mod serve;
+pub mod store;
+pub mod telemetry;
+pub mod tls;
+
+/// How many times the max-age a MiniCluster that no collector reports any more is remembered, so
+/// that a reader learns how old its last sample is.
+const REMEMBERED_MAX_AGES: u32 = 10;
+
+/// Why a gateway could not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// A port could not be had.
+    #[error("cannot listen on {address}, asked for by {flag}: choose another or free it")]
+    Listen {
+        /// The flag that names the address.
+        flag: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The certificate cannot be served with.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// A gateway that has its ports and its certificate.
+#[derive(Debug)]
+pub struct Gateway {
+    config: Config,
+    api: TcpListener,
+    ingest: TcpListener,
+    certificate: Option<Certificate>,
+    store: Arc<Store>,
+}
+
+/// When a gateway ends.
+#[derive(Clone, Debug, Default)]
+pub struct Shutdown {
+    /// Readiness goes off, and everything is served for the drain delay.
+    pub begin: CancellationToken,
+    /// The drain delay is cut short.
+    pub hurry: CancellationToken,
+}
+
+impl Gateway {
+    /// Takes the ports and reads the certificate.
+    ///
+    /// # Errors
+    ///
+    /// When either cannot be had.
+    pub async fn bind(config: Config) -> Result<Self, StartError> {
+        let certificate = match &config.tls {
+            Some(files) => Some(Loader::new(&files.cert, &files.key).load()?),
+            None => None,
+        };
+        Ok(Self {
+            api: listen("--listen", config.listen).await?,
+            ingest: listen("--ingest-listen", config.ingest_listen).await?,
+            certificate,
+            config,
+            store: Arc::default(),
+        })
+    }
+
+    /// Where the REST API and the collectors' port are.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not say.
+    pub fn addresses(&self) -> io::Result<(SocketAddr, SocketAddr)> {
+        Ok((self.api.local_addr()?, self.ingest.local_addr()?))
+    }
+
+    /// Serves until `shutdown`, then drains; returns when the last connection is closed.
+    pub async fn run(self, traces: Traces, shutdown: Shutdown) {
+        let Self {
+            config,
+            api,
+            ingest,
+            certificate,
+            store,
+        } = self;
+        let clock = Clock::system();
+        let drain = CancellationToken::new();
+        let (state, health) = watch::channel(State::WarmingUp);
+
+        let transport = certificate
+            .as_ref()
+            .map_or(Transport::Plain, |certificate| {
+                Transport::Tls(certificate.current())
+            });
+        let rules = Rules {
+            max_age: config.max_age,
+            service_aliases: config.service_aliases.clone(),
+        };
+        let rest = api::Service::new(
+            Api::new(Arc::clone(&store), rules, Health::new(health)),
+            clock,
+        );
+        let grpc = TelemetryServer::new(Ingest {
+            store: Arc::clone(&store),
+            clock,
+            interval: config.interval,
+            max_age: config.max_age,
+            on_sample: Arc::new(move |reporter: &Reporter, sample: &Provenance| {
+                traces.record_sample(sample, &reporter.cluster);
+            }),
+            shutdown: drain.clone(),
+        })
+        .max_decoding_message_size(limits::MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(limits::MAX_MESSAGE_BYTES);
+
+        let of_readers = Limits {
+            connections: config.max_connections,
+            max_age: Some(config.connection_max_age),
+            drain_timeout: config.drain_timeout,
+        };
+        let of_collectors = Limits {
+            connections: config.max_collectors,
+            max_age: None,
+            ..of_readers
+        };
+        tokio::join!(
+            serve::serve(api, transport.clone(), of_readers, rest, drain.clone()),
+            serve::serve(
+                ingest,
+                transport,
+                of_collectors,
+                TowerToHyperService::new(grpc),
+                drain.clone()
+            ),
+            live(&state, &config, &shutdown, &drain),
+            forget(&store, config.max_age, &drain),
+            async {
+                if let Some(certificate) = certificate {
+                    certificate.follow(drain.clone()).await;
+                }
+            },
+        );
+    }
+}
+
+async fn listen(flag: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    serve::bind(address)
+        .await
+        .map_err(|source| StartError::Listen {
+            flag,
+            address,
+            source,
+        })
+}
+
+/// Warms up, is ready, and at the end cancels `drain`.
+async fn live(
+    state: &watch::Sender<State>,
+    config: &Config,
+    shutdown: &Shutdown,
+    drain: &CancellationToken,
+) {
+    let warm = tokio::time::sleep(config.warm_up);
+    if shutdown.begin.run_until_cancelled(warm).await.is_some() {
+        state.send_replace(State::Ready);
+        tracing::info!("ready");
+        shutdown.begin.cancelled().await;
+    }
+    state.send_replace(State::Draining);
+    tracing::info!(delay = ?config.drain_delay, "shutting down: not ready, still serving");
+    let delay = tokio::time::sleep(config.drain_delay);
+    let _: Option<()> = shutdown.hurry.run_until_cancelled(delay).await;
+    drain.cancel();
+}
+
+/// Lets go of reporters that are long gone.
+async fn forget(store: &Store, max_age: Duration, drain: &CancellationToken) {
+    let mut tick = tokio::time::interval(max_age);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while drain.run_until_cancelled(tick.tick()).await.is_some() {
+        store.forget(Instant::now(), max_age * REMEMBERED_MAX_AGES);
+    }
+}

@@ -50,12 +50,7 @@ configuration, 1 for any other failure.";
 pub struct Args {
     /// Where kube-apiserver asks for metrics: ADDRESS:PORT, or :PORT for all addresses; port 0
     /// takes a free one.
-    #[arg(
-        long,
-        env = "FLUXGAUGE_LISTEN",
-        value_name = "ADDRESS",
-        default_value = "[::]:8443"
-    )]
+    #[arg(long, env = "FLUXGAUGE_LISTEN", value_name = "ADDRESS", default_value = "[::]:8443")]
     pub listen: String,
 
     /// Where collectors report by gRPC, written like --listen.
@@ -86,21 +81,11 @@ pub struct Args {
 
     /// How long a value is served after it was last proved. Collectors are told it, and prove each
     /// source four times as often.
-    #[arg(
-        long,
-        env = "FLUXGAUGE_MAX_AGE",
-        value_name = "DURATION",
-        default_value = "60s"
-    )]
+    #[arg(long, env = "FLUXGAUGE_MAX_AGE", value_name = "DURATION", default_value = "60s")]
     pub max_age: String,
 
     /// The longest time between two samples of a collector, also when nothing changes.
-    #[arg(
-        long,
-        env = "FLUXGAUGE_INTERVAL",
-        value_name = "DURATION",
-        default_value = "5s"
-    )]
+    #[arg(long, env = "FLUXGAUGE_INTERVAL", value_name = "DURATION", default_value = "5s")]
     pub interval: String,
 
     /// Names of Services that mean the only MiniCluster of their namespace, as HPAs for older
@@ -115,32 +100,17 @@ pub struct Args {
     pub service_aliases: Vec<String>,
 
     /// How long the gateway is not ready after its start, while collectors connect.
-    #[arg(
-        long,
-        env = "FLUXGAUGE_WARM_UP",
-        value_name = "DURATION",
-        default_value = "10s"
-    )]
+    #[arg(long, env = "FLUXGAUGE_WARM_UP", value_name = "DURATION", default_value = "10s")]
     pub warm_up: String,
 
     /// How long the gateway goes on serving after SIGTERM, no longer ready, while Kubernetes takes
     /// it out of its Services. A second signal ends this time.
-    #[arg(
-        long,
-        env = "FLUXGAUGE_DRAIN_DELAY",
-        value_name = "DURATION",
-        default_value = "10s"
-    )]
+    #[arg(long, env = "FLUXGAUGE_DRAIN_DELAY", value_name = "DURATION", default_value = "10s")]
     pub drain_delay: String,
 
     /// How long requests in flight may take after that. Together with --drain-delay it must stay
     /// below the pod's terminationGracePeriodSeconds.
-    #[arg(
-        long,
-        env = "FLUXGAUGE_DRAIN_TIMEOUT",
-        value_name = "DURATION",
-        default_value = "15s"
-    )]
+    #[arg(long, env = "FLUXGAUGE_DRAIN_TIMEOUT", value_name = "DURATION", default_value = "15s")]
     pub drain_timeout: String,
 
     /// About how long a connection to --listen lasts before its client is asked to open another,
@@ -154,40 +124,20 @@ pub struct Args {
     pub connection_max_age: String,
 
     /// Connections to --listen at once.
-    #[arg(
-        long,
-        env = "FLUXGAUGE_MAX_CONNECTIONS",
-        value_name = "NUMBER",
-        default_value = "1024"
-    )]
+    #[arg(long, env = "FLUXGAUGE_MAX_CONNECTIONS", value_name = "NUMBER", default_value = "1024")]
     pub max_connections: String,
 
     /// Connections to --ingest-listen at once; each collector has one.
-    #[arg(
-        long,
-        env = "FLUXGAUGE_MAX_COLLECTORS",
-        value_name = "NUMBER",
-        default_value = "16384"
-    )]
+    #[arg(long, env = "FLUXGAUGE_MAX_COLLECTORS", value_name = "NUMBER", default_value = "16384")]
     pub max_collectors: String,
 
     /// The form of log lines on standard error: plain or json.
-    #[arg(
-        long,
-        env = "FLUXGAUGE_LOG_FORMAT",
-        value_name = "FORMAT",
-        default_value = "plain"
-    )]
+    #[arg(long, env = "FLUXGAUGE_LOG_FORMAT", value_name = "FORMAT", default_value = "plain")]
     pub log: String,
 
     /// What is logged: error, warn, info, debug or trace, or by module as in
     /// info,fluxgauge_gateway::ingest=debug.
-    #[arg(
-        long,
-        env = "FLUXGAUGE_LOG",
-        value_name = "FILTER",
-        default_value = "info"
-    )]
+    #[arg(long, env = "FLUXGAUGE_LOG", value_name = "FILTER", default_value = "info")]
     pub log_level: String,
 }
 
@@ -238,9 +188,7 @@ pub struct Problems(Vec<String>);
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the configuration cannot be used:")?;
-        self.0
-            .iter()
-            .try_for_each(|problem| write!(f, "\n  {problem}"))?;
+        self.0.iter().try_for_each(|problem| write!(f, "\n  {problem}"))?;
         f.write_str("\nSee --help.")
     }
 }
@@ -265,9 +213,7 @@ impl TryFrom<Args> for Config {
             max_age: max_age.unwrap_or_default(),
             interval: interval.unwrap_or_default(),
             service_aliases: check.aliases(args.service_aliases),
-            warm_up: check
-                .duration("--warm-up", &args.warm_up, &none_too)
-                .unwrap_or_default(),
+            warm_up: check.duration("--warm-up", &args.warm_up, &none_too).unwrap_or_default(),
             drain_delay: check
                 .duration("--drain-delay", &args.drain_delay, &none_too)
                 .unwrap_or_default(),
@@ -282,11 +228,7 @@ impl TryFrom<Args> for Config {
             logs: check.logs(&args.log, args.log_level),
         };
         check.addresses(&config, args.plain_http && !args.plain_http_anywhere);
-        if check.0.is_empty() {
-            Ok(config)
-        } else {
-            Err(Problems(check.0))
-        }
+        if check.0.is_empty() { Ok(config) } else { Err(Problems(check.0)) }
     }
 }
 
@@ -299,11 +241,7 @@ impl Check {
     }
 
     fn address(&mut self, flag: &str, text: &str) -> SocketAddr {
-        let full = if text.starts_with(':') {
-            format!("[::]{text}")
-        } else {
-            text.to_owned()
-        };
+        let full = if text.starts_with(':') { format!("[::]{text}") } else { text.to_owned() };
         full.parse().unwrap_or_else(|_| {
             self.problem(format!(
                 "{flag} {text:?} is not ADDRESS:PORT, such as 127.0.0.1:8443, [::]:8443 or :8443"
@@ -358,10 +296,7 @@ impl Check {
     }
 
     fn aliases(&mut self, aliases: Vec<String>) -> Vec<String> {
-        let aliases: Vec<_> = aliases
-            .into_iter()
-            .filter(|alias| !alias.is_empty())
-            .collect();
+        let aliases: Vec<_> = aliases.into_iter().filter(|alias| !alias.is_empty()).collect();
         for alias in aliases.iter().filter(|alias| !is_dns_label(alias)) {
             self.problem(format!(
                 "--service-alias {alias:?} is not a Service's name: at most {MAX_LABEL_BYTES} \
@@ -387,12 +322,12 @@ impl Check {
     }
 
     fn tls(&mut self, args: &Args) -> Option<TlsFiles> {
+        if args.plain_http_anywhere && !args.plain_http {
+            self.problem("--plain-http-anywhere means nothing without --plain-http".to_owned());
+        }
         match (&args.tls_cert, &args.tls_key, args.plain_http) {
             (Some(cert), Some(key), false) => {
-                return Some(TlsFiles {
-                    cert: cert.clone(),
-                    key: key.clone(),
-                });
+                return Some(TlsFiles { cert: cert.clone(), key: key.clone() });
             }
             (None, None, true) => {}
             (None, None, false) => self.problem(
@@ -407,18 +342,11 @@ impl Check {
                     .to_owned(),
             ),
         }
-        if args.plain_http_anywhere && !args.plain_http {
-            self.problem("--plain-http-anywhere means nothing without --plain-http".to_owned());
-        }
         None
     }
 
     fn addresses(&mut self, config: &Config, loopback_only: bool) {
-        let Config {
-            listen,
-            ingest_listen,
-            ..
-        } = config;
+        let Config { listen, ingest_listen, .. } = config;
         if loopback_only {
             for (flag, address) in [("--listen", listen), ("--ingest-listen", ingest_listen)] {
                 if !address.ip().is_loopback() {

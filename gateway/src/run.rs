@@ -37,11 +37,7 @@ pub fn main(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Exit
             let failed = error.use_stderr();
             // Nowhere to say that the terminal is gone.
             error.print().ok();
-            return if failed {
-                ExitCode::from(EX_USAGE)
-            } else {
-                ExitCode::SUCCESS
-            };
+            return if failed { ExitCode::from(EX_USAGE) } else { ExitCode::SUCCESS };
         }
     };
     let config = match Config::try_from(args) {
@@ -75,14 +71,9 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let telemetry = Telemetry::start(&config.logs, &environment);
     let format = config.logs.format;
     let shutdown = Shutdown::default();
-    let signals = (
-        listen_for(SignalKind::terminate())?,
-        listen_for(SignalKind::interrupt())?,
-    );
+    let signals = (listen_for(SignalKind::terminate())?, listen_for(SignalKind::interrupt())?);
     let gateway = Gateway::bind(config).await?;
-    let (api, ingest) = gateway
-        .addresses()
-        .context("the system does not say its ports")?;
+    let (api, ingest) = gateway.addresses().context("the system does not say its ports")?;
     tracing::info!(%api, %ingest, "listening");
     announce(format, api, ingest).context("cannot write to standard output")?;
     tokio::select! {

@@ -25,7 +25,7 @@ use hyper::{body::Incoming, service::Service};
 use rustls::ServerConfig;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    sync::{Semaphore, watch},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -125,8 +125,15 @@ pub async fn serve<S, B>(
     let connections = TaskTracker::new();
     let slots = Arc::new(Semaphore::new(limits.connections));
     let accept = async {
+        let mut full = false;
         loop {
-            let slot = free_slot(&slots, limits.connections).await;
+            let full_before = std::mem::replace(&mut full, slots.available_permits() == 0);
+            if full && !full_before {
+                let connections = limits.connections;
+                tracing::warn!(connections, "no more connections are taken until some end");
+            }
+            // The semaphore is never closed; were it, one connection too many is no harm.
+            let slot = Arc::clone(&slots).acquire_owned().await.ok();
             let (stream, peer) = accept(|| listener.accept()).await;
             let connection = connection::Connection {
                 peer,
@@ -148,27 +155,21 @@ pub async fn serve<S, B>(
     connections.wait().await;
 }
 
-/// Waits until one more connection may be had.
-async fn free_slot(slots: &Arc<Semaphore>, connections: usize) -> Option<OwnedSemaphorePermit> {
-    if slots.available_permits() == 0 {
-        tracing::warn!(connections, "no more connections are taken until some end");
-    }
-    // The semaphore is never closed; were it, a connection without a slot is better than none.
-    Arc::clone(slots).acquire_owned().await.ok()
-}
-
 /// The next connection. Pauses after errors that are not the fault of one client.
 async fn accept<F>(next: impl Fn() -> F) -> (TcpStream, SocketAddr)
 where
     F: Future<Output = io::Result<(TcpStream, SocketAddr)>>,
 {
-    let (mut pause, longest) = ACCEPT_PAUSE;
+    let (first, longest) = ACCEPT_PAUSE;
+    let mut pause = first;
     loop {
         match next().await {
             Ok(accepted) => return accepted,
             Err(error) if is_of_one_client(&error) => {}
             Err(error) => {
-                tracing::warn!(%error, ?pause, "cannot accept connections; trying again");
+                if pause == first {
+                    tracing::warn!(%error, "cannot accept connections; trying until it works");
+                }
                 tokio::time::sleep(pause).await;
                 pause = longest.min(pause * 2);
             }
@@ -179,10 +180,7 @@ where
 /// Whether an accept failed because its client went away.
 fn is_of_one_client(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionReset | Interrupted
-    )
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
 }
 
 #[cfg(test)]

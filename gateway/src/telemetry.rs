@@ -14,7 +14,7 @@ use std::{io::IsTerminal as _, sync::Arc, time::Duration};
 use tracing::Subscriber;
 use tracing_subscriber::{
     EnvFilter, Layer as _,
-    filter::filter_fn,
+    filter::{LevelFilter, filter_fn},
     fmt::{self, MakeWriter},
     layer::SubscriberExt as _,
     util::SubscriberInitExt as _,
@@ -70,10 +70,7 @@ impl Telemetry {
         if let Some(problem) = problem {
             // The variables are often set for a whole cluster; metrics matter more than traces.
             let problem = problem.as_ref() as &dyn std::error::Error;
-            tracing::warn!(
-                error = problem,
-                "no traces are sent: check the OTEL_ variables"
-            );
+            tracing::warn!(error = problem, "no traces are sent: check the OTEL_ variables");
         }
         Self { pipeline }
     }
@@ -90,10 +87,7 @@ impl Telemetry {
         };
         // The exporter needs a thread of the runtime while this one is blocked.
         let ended = tokio::task::spawn_blocking(move || pipeline.shutdown(SHUTDOWN_TIMEOUT));
-        if !matches!(
-            tokio::time::timeout(SHUTDOWN_TIMEOUT * 2, ended).await,
-            Ok(Ok(Ok(())))
-        ) {
+        if !matches!(tokio::time::timeout(SHUTDOWN_TIMEOUT * 2, ended).await, Ok(Ok(Ok(())))) {
             tracing::warn!("the last spans could not be sent");
         }
     }
@@ -122,15 +116,14 @@ where
             .with_tracked_inactivity(false)
             .with_target(false)
             .with_level(false)
-            .with_filter(filter_fn(|metadata| {
-                metadata.is_span() && metadata.target() == TARGET
-            }))
+            .with_filter(
+                filter_fn(|metadata| metadata.is_span() && metadata.target() == TARGET)
+                    .with_max_level_hint(LevelFilter::DEBUG),
+            )
     });
     // The filter was checked with the rest of the configuration.
     let filter = EnvFilter::try_new(&logs.filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::registry()
-        .with(traces)
-        .with(lines.with_filter(filter))
+    tracing_subscriber::registry().with(traces).with(lines.with_filter(filter))
 }
 
 #[cfg(test)]

@@ -111,11 +111,7 @@ impl Loader {
     /// Clients are not asked for certificates.
     pub fn new(cert: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         let clients = WebPkiClientVerifier::no_client_auth();
-        Self {
-            cert: cert.into(),
-            key: key.into(),
-            clients,
-        }
+        Self { cert: cert.into(), key: key.into(), clients }
     }
 
     /// The same loader, with `clients` checking the certificates of clients.
@@ -132,11 +128,7 @@ impl Loader {
     pub fn load(self) -> Result<Certificate, TlsError> {
         let pair = self.read()?;
         let current = watch::Sender::new(self.configure(&pair)?);
-        Ok(Certificate {
-            loader: self,
-            pair,
-            current,
-        })
+        Ok(Certificate { loader: self, pair, unreadable: false, current })
     }
 
     fn read(&self) -> Result<Pair, TlsError> {
@@ -172,14 +164,10 @@ impl Loader {
     }
 
     fn chain(&self, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-        let unusable = |source| TlsError::Pem {
-            path: self.cert.clone(),
-            wanted: "certificate",
-            source,
-        };
-        let chain = CertificateDer::pem_slice_iter(pem)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(unusable)?;
+        let unusable =
+            |source| TlsError::Pem { path: self.cert.clone(), wanted: "certificate", source };
+        let chain =
+            CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().map_err(unusable)?;
         if chain.is_empty() {
             return Err(unusable(pem::Error::NoItemsFound));
         }
@@ -206,15 +194,15 @@ pub struct Certificate {
     loader: Loader,
     /// What was last read, whether it was good or not.
     pair: Pair,
+    /// Whether the files could not be read the last time.
+    unreadable: bool,
     current: watch::Sender<Arc<ServerConfig>>,
 }
 
 // Not derived: the key is not for logs.
 impl std::fmt::Debug for Certificate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Certificate")
-            .field("loader", &self.loader)
-            .finish_non_exhaustive()
+        f.debug_struct("Certificate").field("loader", &self.loader).finish_non_exhaustive()
     }
 }
 
@@ -229,23 +217,27 @@ impl Certificate {
     pub async fn follow(mut self, stop: CancellationToken) {
         let mut tick = tokio::time::interval(RELOAD_INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut unreadable = false;
         while stop.run_until_cancelled(tick.tick()).await.is_some() {
-            let loader = self.loader.clone();
-            // The files may lie on a slow volume, and reading blocks.
-            let Ok(read) = tokio::task::spawn_blocking(move || loader.read()).await else {
-                continue;
-            };
-            match read {
-                Ok(pair) => {
-                    unreadable = false;
-                    self.adopt(pair);
-                }
-                Err(error) if !unreadable => {
-                    unreadable = true;
+            self.reload().await;
+        }
+    }
+
+    /// Reads the files once, and exchanges the configuration if they hold a new and good pair.
+    pub async fn reload(&mut self) {
+        let loader = self.loader.clone();
+        // The files may lie on a slow volume, and reading blocks.
+        let Ok(read) = tokio::task::spawn_blocking(move || loader.read()).await else {
+            return;
+        };
+        match read {
+            Ok(pair) => {
+                self.unreadable = false;
+                self.adopt(pair);
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.unreadable, true) {
                     kept(&error);
                 }
-                Err(_) => {}
             }
         }
     }
@@ -268,24 +260,16 @@ impl Certificate {
 
 fn kept(error: &TlsError) {
     let error = error as &dyn std::error::Error;
-    tracing::warn!(
-        error,
-        "the new certificate cannot be used; serving with the old one"
-    );
+    tracing::warn!(error, "the new certificate cannot be used; serving with the old one");
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(MAX_PEM_BYTES + 1).read_to_end(&mut bytes))
-        .map_err(|source| TlsError::Read {
-            path: path.to_path_buf(),
-            source,
-        })?;
+        .map_err(|source| TlsError::Read { path: path.to_path_buf(), source })?;
     if bytes.len() as u64 > MAX_PEM_BYTES {
-        return Err(TlsError::TooLarge {
-            path: path.to_path_buf(),
-        });
+        return Err(TlsError::TooLarge { path: path.to_path_buf() });
     }
     Ok(bytes)
 }

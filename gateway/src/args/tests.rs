@@ -12,17 +12,11 @@ fn config(flags: &str) -> Result<Config, String> {
 fn flags_are_consistent_and_each_has_a_variable() {
     let command = Args::command();
     command.clone().debug_assert();
-    for arg in command
-        .get_arguments()
-        .filter(|arg| !["help", "version"].contains(&arg.get_id().as_str()))
+    for arg in
+        command.get_arguments().filter(|arg| !["help", "version"].contains(&arg.get_id().as_str()))
     {
-        let variable = arg
-            .get_env()
-            .unwrap_or_else(|| panic!("{arg} has no variable"));
-        assert!(
-            variable.to_str().unwrap().starts_with("FLUXGAUGE_"),
-            "{arg}"
-        );
+        let variable = arg.get_env().unwrap_or_else(|| panic!("{arg} has no variable"));
+        assert!(variable.to_str().unwrap().starts_with("FLUXGAUGE_"), "{arg}");
         assert!(arg.get_help().is_some(), "{arg} has no help");
     }
 }
@@ -32,20 +26,10 @@ fn a_certificate_is_all_that_must_be_given() {
     let config = config("--tls-cert a --tls-key b").unwrap();
     assert_eq!(config.listen.to_string(), "[::]:8443");
     assert_eq!(config.ingest_listen.to_string(), "[::]:8444");
-    assert_eq!(
-        config.tls,
-        Some(TlsFiles {
-            cert: "a".into(),
-            key: "b".into()
-        })
-    );
+    assert_eq!(config.tls, Some(TlsFiles { cert: "a".into(), key: "b".into() }));
     assert_eq!(config.max_age, Duration::from_secs(60));
     assert_eq!(config.interval, Duration::from_secs(5));
-    let aliases = [
-        "custom-metrics-apiserver",
-        "custom-metrics-service",
-        "flux-service",
-    ];
+    let aliases = ["custom-metrics-apiserver", "custom-metrics-service", "flux-service"];
     assert_eq!(config.service_aliases, aliases);
 }
 
@@ -74,60 +58,21 @@ fn bad_flags_say_which_and_why() {
         ("", "a certificate is needed"),
         ("--tls-cert a", "--tls-cert needs --tls-key too"),
         ("--tls-key a", "--tls-key needs --tls-cert too"),
-        (
-            "--plain-http --plain-http-anywhere --tls-key a",
-            "--plain-http contradicts",
-        ),
-        (
-            "--plain-http --listen 127.0.0.1:1",
-            "--ingest-listen is [::]:8444",
-        ),
-        (
-            "--plain-http --ingest-listen 127.0.0.1:1",
-            "--listen is [::]:8443",
-        ),
-        (
-            &format!("{TLS} --plain-http-anywhere"),
-            "means nothing without --plain-http",
-        ),
-        (
-            &format!("{TLS} --listen 8443"),
-            "--listen \"8443\" is not ADDRESS:PORT",
-        ),
-        (
-            &format!("{TLS} --listen localhost:8443"),
-            "is not ADDRESS:PORT",
-        ),
+        ("--plain-http --plain-http-anywhere --tls-key a", "--plain-http contradicts"),
+        ("--plain-http --listen 127.0.0.1:1", "--ingest-listen is [::]:8444"),
+        ("--plain-http --ingest-listen 127.0.0.1:1", "--listen is [::]:8443"),
+        (&format!("{TLS} --plain-http-anywhere"), "means nothing without --plain-http"),
+        (&format!("{TLS} --listen 8443"), "--listen \"8443\" is not ADDRESS:PORT"),
+        (&format!("{TLS} --listen localhost:8443"), "is not ADDRESS:PORT"),
         (&format!("{TLS} --listen :70000"), "is not ADDRESS:PORT"),
-        (
-            &format!("{TLS} --listen :1 --ingest-listen :1"),
-            "are both [::]:1",
-        ),
-        (
-            &format!("{TLS} --max-age 60"),
-            "--max-age \"60\" is not a duration",
-        ),
+        (&format!("{TLS} --listen :1 --ingest-listen :1"), "are both [::]:1"),
+        (&format!("{TLS} --max-age 60"), "--max-age \"60\" is not a duration"),
         (&format!("{TLS} --max-age 0s"), "is not from 100ms to 1day"),
-        (
-            &format!("{TLS} --max-age 2days"),
-            "is not from 100ms to 1day",
-        ),
-        (
-            &format!("{TLS} --interval 60s"),
-            "is not shorter than --max-age 1m",
-        ),
-        (
-            &format!("{TLS} --service-alias A_b"),
-            "--service-alias \"A_b\" is not a Service's name",
-        ),
-        (
-            &format!("{TLS} --max-connections 0"),
-            "is not a number from 1 to 65535",
-        ),
-        (
-            &format!("{TLS} --max-collectors many"),
-            "--max-collectors \"many\" is not a number",
-        ),
+        (&format!("{TLS} --max-age 2days"), "is not from 100ms to 1day"),
+        (&format!("{TLS} --interval 60s"), "is not shorter than --max-age 1m"),
+        (&format!("{TLS} --service-alias A_b"), "--service-alias \"A_b\" is not a Service's name"),
+        (&format!("{TLS} --max-connections 0"), "is not a number from 1 to 65535"),
+        (&format!("{TLS} --max-collectors many"), "--max-collectors \"many\" is not a number"),
         (&format!("{TLS} --log xml"), "is neither plain nor json"),
         (&format!("{TLS} --log-level a=b=c"), "is not a filter"),
     ];
@@ -142,14 +87,9 @@ fn bad_flags_say_which_and_why() {
 fn all_problems_are_reported_together() {
     let error =
         config("--plain-http --max-age x --interval y --log z --max-connections -").unwrap_err();
-    for want in [
-        "--max-age",
-        "--interval",
-        "--log",
-        "--max-connections",
-        "--listen",
-        "--ingest-listen",
-    ] {
+    for want in
+        ["--max-age", "--interval", "--log", "--max-connections", "--listen", "--ingest-listen"]
+    {
         assert!(error.contains(&format!("{want} ")), "{want}: {error}");
     }
 }
@@ -157,15 +97,7 @@ fn all_problems_are_reported_together() {
 #[test]
 fn plain_http_is_served_on_loopback_and_elsewhere_only_by_force() {
     assert!(
-        config("--plain-http --listen 127.0.0.1:0 --ingest-listen [::1]:0")
-            .unwrap()
-            .tls
-            .is_none()
+        config("--plain-http --listen 127.0.0.1:0 --ingest-listen [::1]:0").unwrap().tls.is_none()
     );
-    assert!(
-        config("--plain-http --plain-http-anywhere")
-            .unwrap()
-            .tls
-            .is_none()
-    );
+    assert!(config("--plain-http --plain-http-anywhere").unwrap().tls.is_none());
 }

@@ -14,15 +14,7 @@ fn the_exit_status_says_whose_fault_it_was() {
         (&["--no-such-flag"], usage),
         (&[], usage),
         (&["--plain-http"], usage),
-        (
-            &[
-                "--tls-cert",
-                "/nonexistent/tls.crt",
-                "--tls-key",
-                "/nonexistent/tls.key",
-            ],
-            failure,
-        ),
+        (&["--tls-cert", "/nonexistent/tls.crt", "--tls-key", "/nonexistent/tls.key"], failure),
     ];
     for (args, want) in cases {
         assert_eq!(exit_status(args), format!("{want:?}"), "{args:?}");

@@ -96,10 +96,7 @@ impl Connection {
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         let used = Arc::new(AtomicBool::new(false));
-        let service = Noticing {
-            service,
-            used: Arc::clone(&used),
-        };
+        let service = Noticing { service, used: Arc::clone(&used) };
         let http = http();
         let mut connection = pin!(http.serve_connection(TokioIo::new(io), service));
         let end = tokio::select! {

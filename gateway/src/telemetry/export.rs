@@ -92,18 +92,10 @@ impl Environment {
         let Some(endpoint) = &self.endpoint else {
             return Ok(None);
         };
-        if let Some(other) = self
-            .exporter
-            .as_ref()
-            .filter(|exporter| *exporter != "otlp")
-        {
+        if let Some(other) = self.exporter.as_ref().filter(|exporter| *exporter != "otlp") {
             return Err(ExportError::Exporter(other.clone()));
         }
-        if let Some(other) = self
-            .protocol
-            .as_ref()
-            .filter(|protocol| *protocol != "grpc")
-        {
+        if let Some(other) = self.protocol.as_ref().filter(|protocol| *protocol != "grpc") {
             return Err(ExportError::Protocol(other.clone()));
         }
         Ok(Some(endpoint))
@@ -153,10 +145,7 @@ impl Pipeline {
             .with_endpoint(endpoint)
             .build()
             .map_err(ExportError::from)?;
-        let exporter = Reporting {
-            exporter,
-            failing: AtomicBool::new(false),
-        };
+        let exporter = Reporting { exporter, failing: AtomicBool::new(false) };
         let resource = resource();
         let mut processor = BatchSpanProcessor::builder(exporter).build();
         processor.set_resource(&resource);
@@ -166,11 +155,7 @@ impl Pipeline {
             .with_sampler(sampler.clone())
             .with_span_processor(queue.clone())
             .build();
-        Ok(Some(Self {
-            provider,
-            queue,
-            sampler,
-        }))
+        Ok(Some(Self { provider, queue, sampler }))
     }
 
     pub(super) fn tracer(&self) -> SdkTracer {
@@ -182,8 +167,7 @@ impl Pipeline {
         use opentelemetry_sdk::trace::SamplingDecision::RecordAndSample;
         let (trace_id, kind) = (root.span_context.trace_id(), &root.span_kind);
         let result =
-            self.sampler
-                .should_sample(None, trace_id, &root.name, kind, &root.attributes, &[]);
+            self.sampler.should_sample(None, trace_id, &root.name, kind, &root.attributes, &[]);
         result.decision == RecordAndSample
     }
 
@@ -201,9 +185,7 @@ impl Pipeline {
 /// What the spans are of: as the environment says, else this program.
 fn resource() -> Resource {
     let detected = Resource::builder().build();
-    let name = detected
-        .get(&Key::new("service.name"))
-        .map(|name| name.to_string());
+    let name = detected.get(&Key::new("service.name")).map(|name| name.to_string());
     let name = name.filter(|name| !name.starts_with("unknown_service"));
     Resource::builder()
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))

@@ -112,32 +112,14 @@ impl Traces {
                 KeyValue::new("k8s.namespace.name", cluster.namespace.to_string()),
                 KeyValue::new("flux.minicluster.name", cluster.name.to_string()),
             ],
-            ..span(
-                "collector.sample",
-                COLLECTOR_SCOPE,
-                sample,
-                sample.event_seen,
-                sample.made,
-            )
+            ..span("collector.sample", COLLECTOR_SCOPE, sample, sample.event_seen, sample.made)
         };
         if !pipeline.samples(&root) {
             return;
         }
         pipeline.send(root);
-        pipeline.send(span(
-            "uplink",
-            COLLECTOR_SCOPE,
-            sample,
-            sample.made,
-            sample.received,
-        ));
-        pipeline.send(span(
-            "store",
-            GATEWAY_SCOPE,
-            sample,
-            sample.received,
-            sample.stored,
-        ));
+        pipeline.send(span("uplink", COLLECTOR_SCOPE, sample, sample.made, sample.received));
+        pipeline.send(span("store", GATEWAY_SCOPE, sample, sample.received, sample.stored));
     }
 }
 

@@ -30,10 +30,7 @@ impl TestCa {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new([SERVER_NAME.to_owned()]).unwrap();
         let cert = params.signed_by(&key, &self.0).unwrap().pem();
-        Leaf {
-            cert,
-            key: key.serialize_pem(),
-        }
+        Leaf { cert, key: key.serialize_pem() }
     }
 
     /// A connector that trusts this authority alone and speaks the protocols in `alpn`.

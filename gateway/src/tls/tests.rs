@@ -1,1 +1,128 @@
+use std::fs;
 
+use tempfile::TempDir;
+
+use super::{test_ca::TestCa, *};
+
+fn loader(dir: &TempDir) -> Loader {
+    Loader::new(dir.path().join("tls.crt"), dir.path().join("tls.key"))
+}
+
+fn loaded(ca: &TestCa) -> (TempDir, Certificate) {
+    let dir = TempDir::new().unwrap();
+    ca.leaf().write(dir.path());
+    let certificate = loader(&dir).load().unwrap();
+    (dir, certificate)
+}
+
+/// The error and its causes, as logs show them.
+fn chain(error: &dyn std::error::Error) -> String {
+    let cause = error.source().map(|cause| format!(": {}", chain(cause)));
+    format!("{error}{}", cause.unwrap_or_default())
+}
+
+#[test]
+fn http_2_is_preferred_and_http_1_1_is_offered() {
+    let (_dir, certificate) = loaded(&TestCa::new());
+    let config = Arc::clone(&certificate.current().borrow());
+    assert_eq!(config.alpn_protocols, [b"h2".to_vec(), b"http/1.1".to_vec()]);
+}
+
+#[test]
+fn a_pair_that_cannot_be_served_with_is_refused_with_the_file_at_fault() {
+    let ca = TestCa::new();
+    let (leaf, other) = (ca.leaf(), ca.leaf());
+    let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let huge = "x".repeat(1024 * 1024 + 1);
+    let second_bad = format!("{}{garbage}", leaf.cert);
+    let cases = [
+        ("no certificate", "", &*leaf.key, "tls.crt holds no certificate in PEM form"),
+        ("no PEM", "hello", &leaf.key, "tls.crt holds no certificate in PEM form"),
+        ("no X.509", garbage, &leaf.key, "certificate 1 in"),
+        ("a bad intermediate", &second_bad, &leaf.key, "certificate 2 in"),
+        ("the key in the wrong file", &leaf.key, &leaf.key, "tls.crt holds no certificate"),
+        ("no key", &leaf.cert, "", "tls.key holds no private key in PEM form"),
+        ("a certificate as key", &leaf.cert, &leaf.cert, "tls.key holds no private key"),
+        ("another's key", &leaf.cert, &other.key, "does not fit the first certificate in"),
+        ("a huge file", &huge, &leaf.key, "is it the right file?"),
+    ];
+    for (name, cert, key, want) in cases {
+        let dir = TempDir::new().unwrap();
+        fs::write(dir.path().join("tls.crt"), cert).unwrap();
+        fs::write(dir.path().join("tls.key"), key).unwrap();
+        let error = chain(&loader(&dir).load().expect_err(name));
+        assert!(error.contains(want), "{name}: {error}");
+    }
+    let error = chain(&loader(&TempDir::new().unwrap()).load().unwrap_err());
+    assert!(error.contains("cannot read") && error.contains("No such file"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_pair_is_adopted_while_the_gateway_runs() {
+    let ca = TestCa::new();
+    let (dir, certificate) = loaded(&ca);
+    let mut current = certificate.current();
+    let stop = CancellationToken::new();
+    let following = tokio::spawn(certificate.follow(stop.clone()));
+
+    ca.leaf().write(dir.path());
+    tokio::time::timeout(RELOAD_INTERVAL * 3, current.changed()).await.unwrap().unwrap();
+
+    stop.cancel();
+    following.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_directory_that_is_exchanged_by_a_symbolic_link_is_followed() {
+    let ca = TestCa::new();
+    let dir = TempDir::new().unwrap();
+    let version = |name: &str| {
+        let version = dir.path().join(name);
+        fs::create_dir(&version).unwrap();
+        ca.leaf().write(&version);
+        let link = dir.path().join("new");
+        std::os::unix::fs::symlink(&version, &link).unwrap();
+        fs::rename(link, dir.path().join("data")).unwrap();
+    };
+    version("1");
+    let data = dir.path().join("data");
+    let mut certificate = Loader::new(data.join("tls.crt"), data.join("tls.key")).load().unwrap();
+    let current = certificate.current();
+    version("2");
+    certificate.reload().await;
+    assert!(current.has_changed().unwrap());
+}
+
+#[tokio::test]
+async fn a_bad_pair_leaves_the_old_one_and_is_logged_once() {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let writer = Arc::new(log.reopen().unwrap());
+    let subscriber = tracing_subscriber::fmt().with_writer(writer).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let lines = || fs::read_to_string(log.path()).unwrap();
+    let ca = TestCa::new();
+    let (dir, mut certificate) = loaded(&ca);
+    let mut current = certificate.current();
+
+    let key = dir.path().join("tls.key");
+    fs::write(&key, ca.leaf().key).unwrap();
+    for _ in 0..3 {
+        certificate.reload().await;
+    }
+    assert!(!current.has_changed().unwrap());
+    assert_eq!(lines().matches("serving with the old one").count(), 1, "{}", lines());
+
+    fs::remove_file(&key).unwrap();
+    for _ in 0..3 {
+        certificate.reload().await;
+    }
+    assert!(!current.has_changed().unwrap());
+    assert_eq!(lines().matches("serving with the old one").count(), 2, "{}", lines());
+
+    ca.leaf().write(dir.path());
+    certificate.reload().await;
+    assert!(current.has_changed().unwrap());
+    current.mark_unchanged();
+    certificate.reload().await;
+    assert!(!current.has_changed().unwrap(), "the same pair is adopted once");
+}

@@ -63,27 +63,17 @@ pub struct Api {
 impl Api {
     /// An API over a store.
     pub fn new(store: Arc<Store>, rules: Rules, health: Health) -> Self {
-        Self {
-            store,
-            rules,
-            health,
-            discovery: discovery::Discovery::new(),
-        }
+        Self { store, rules, health, discovery: discovery::Discovery::new() }
     }
 
     /// Answers a request as of `now`. What a trace should know is noted in `span`.
     pub fn answer<B>(&self, request: &Request<B>, now: Moment, span: &Span) -> Response<Body> {
-        let mut response = self
-            .route(request, now, span)
-            .unwrap_or_else(|status| respond::failure(&status));
+        let mut response =
+            self.route(request, now, span).unwrap_or_else(|status| respond::failure(&status));
         if let Some(audit_id) = request.headers().get(AUDIT_ID) {
             response.headers_mut().insert(AUDIT_ID, audit_id.clone());
         }
-        if request.method() == Method::HEAD {
-            respond::without_body(response)
-        } else {
-            response
-        }
+        if request.method() == Method::HEAD { respond::without_body(response) } else { response }
     }
 
     fn route<B>(
@@ -101,11 +91,7 @@ impl Api {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return Err(Status::method_not_allowed());
         }
-        if headers
-            .get_all(UPGRADE)
-            .iter()
-            .any(|protocol| protocol != HTTP2_IN_THE_CLEAR)
-        {
+        if headers.get_all(UPGRADE).iter().any(|protocol| protocol != HTTP2_IN_THE_CLEAR) {
             return Err(Status::bad_request(&"this server upgrades no connection"));
         }
         let query = request.uri().query().unwrap_or_default();
@@ -154,10 +140,7 @@ pub struct Service {
 impl Service {
     /// Serves an API by a clock.
     pub fn new(api: Api, clock: Clock) -> Self {
-        Self {
-            api: Arc::new(api),
-            clock,
-        }
+        Self { api: Arc::new(api), clock }
     }
 }
 

@@ -234,10 +234,7 @@ fn reporter(hello: Hello) -> Result<Reporter, Status> {
     }
     let start = hello.broker_start_time;
     Ok(Reporter {
-        cluster: ClusterKey {
-            namespace: hello.namespace.into(),
-            name: hello.minicluster.into(),
-        },
+        cluster: ClusterKey { namespace: hello.namespace.into(), name: hello.minicluster.into() },
         rank: hello.rank,
         index: hello.rank.to_string().into(),
         pod: hello.pod_name.into(),

@@ -120,30 +120,18 @@ impl Gateway {
 
     /// Serves until `shutdown`, then drains; returns when the last connection is closed.
     pub async fn run(self, traces: Traces, shutdown: Shutdown) {
-        let Self {
-            config,
-            api,
-            ingest,
-            certificate,
-            store,
-        } = self;
+        let Self { config, api, ingest, certificate, store } = self;
         let clock = Clock::system();
         let drain = CancellationToken::new();
         let (state, health) = watch::channel(State::WarmingUp);
 
         let transport = certificate
             .as_ref()
-            .map_or(Transport::Plain, |certificate| {
-                Transport::Tls(certificate.current())
-            });
-        let rules = Rules {
-            max_age: config.max_age,
-            service_aliases: config.service_aliases.clone(),
-        };
-        let rest = api::Service::new(
-            Api::new(Arc::clone(&store), rules, Health::new(health)),
-            clock,
-        );
+            .map_or(Transport::Plain, |certificate| Transport::Tls(certificate.current()));
+        let rules =
+            Rules { max_age: config.max_age, service_aliases: config.service_aliases.clone() };
+        let rest =
+            api::Service::new(Api::new(Arc::clone(&store), rules, Health::new(health)), clock);
         let grpc = TelemetryServer::new(Ingest {
             store: Arc::clone(&store),
             clock,
@@ -162,11 +150,8 @@ impl Gateway {
             max_age: Some(config.connection_max_age),
             drain_timeout: config.drain_timeout,
         };
-        let of_collectors = Limits {
-            connections: config.max_collectors,
-            max_age: None,
-            ..of_readers
-        };
+        let of_collectors =
+            Limits { connections: config.max_collectors, max_age: None, ..of_readers };
         tokio::join!(
             serve::serve(api, transport.clone(), of_readers, rest, drain.clone()),
             serve::serve(
@@ -188,13 +173,7 @@ impl Gateway {
 }
 
 async fn listen(flag: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
-    serve::bind(address)
-        .await
-        .map_err(|source| StartError::Listen {
-            flag,
-            address,
-            source,
-        })
+    serve::bind(address).await.map_err(|source| StartError::Listen { flag, address, source })
 }
 
 /// Warms up, is ready, and at the end cancels `drain`.

@@ -113,19 +113,14 @@ pub enum Error {
 ///
 /// # Errors
 ///
-/// When there is no value that may be served; see [`Error`].
+/// When there is no value that may be served; see [`enum@Error`].
 pub fn find(
     store: &Store,
     rules: &Rules,
     now: Moment,
     request: &Request<'_>,
 ) -> Result<Vec<Item>, Error> {
-    let reader = Reader {
-        rules,
-        now,
-        request,
-        known: catalogue::find(request.metric),
-    };
+    let reader = Reader { rules, now, request, known: catalogue::find(request.metric) };
     let namespace = store.namespace(request.namespace).unwrap_or_default();
     match request.object {
         Object::Namespace => reader.sum(&namespace).map(|item| vec![item]),
@@ -133,15 +128,10 @@ pub fn find(
         Object::Service(Name::Exact(name)) => {
             let (key, cluster) = reader.service(&namespace, name)?;
             let item = reader.instance(key, cluster)?;
-            Ok(vec![Item {
-                object: name.into(),
-                ..item
-            }])
+            Ok(vec![Item { object: name.into(), ..item }])
         }
         Object::MiniCluster(Name::Exact(name)) | Object::Job(Name::Exact(name)) => {
-            let (key, cluster) = namespace
-                .get_key_value(name)
-                .ok_or_else(|| reader.nobody())?;
+            let (key, cluster) = namespace.get_key_value(name).ok_or_else(|| reader.nobody())?;
             Ok(vec![reader.instance(key, cluster)?])
         }
         Object::MiniCluster(Name::All) | Object::Service(Name::All) | Object::Job(Name::All) => {
@@ -183,43 +173,28 @@ impl Reader<'_> {
                     .into(),
             ));
         }
-        let clusters = namespace
-            .iter()
-            .filter(|(_, cluster)| cluster.lead().is_some());
+        let clusters = namespace.iter().filter(|(_, cluster)| cluster.lead().is_some());
         self.servable(clusters.map(|(name, cluster)| self.instance(name, cluster)))
     }
 
     fn pods(&self, namespace: &Namespace, name: Name<'_>) -> Result<Vec<Item>, Error> {
-        if self
-            .known
-            .is_some_and(|metric| metric.scope != Scope::Broker)
-        {
+        if self.known.is_some_and(|metric| metric.scope != Scope::Broker) {
             return Err(Error::UnknownMetric(format!(
                 "{} describes a whole MiniCluster: ask for miniclusters.flux-framework.org",
                 self.request.metric
             )));
         }
-        let snapshots = namespace
-            .values()
-            .flat_map(|cluster| cluster.slots())
-            .filter_map(|slot| {
-                let snapshot = slot.snapshot()?;
-                let reporter = &snapshot.reporter;
-                let wanted = match name {
-                    Name::Exact(pod) => *reporter.pod == *pod,
-                    Name::All => self
-                        .request
-                        .object_selector
-                        .matches(|key| pod_label(reporter, key)),
-                };
-                wanted.then_some(snapshot)
-            });
+        let snapshots = namespace.values().flat_map(|cluster| cluster.slots()).filter_map(|slot| {
+            let snapshot = slot.snapshot()?;
+            let reporter = &snapshot.reporter;
+            let wanted = match name {
+                Name::Exact(pod) => *reporter.pod == *pod,
+                Name::All => self.request.object_selector.matches(|key| pod_label(reporter, key)),
+            };
+            wanted.then_some(snapshot)
+        });
         self.servable(snapshots.map(|snapshot| {
-            self.value(
-                &snapshot,
-                &snapshot.broker,
-                Arc::clone(&snapshot.reporter.pod),
-            )
+            self.value(&snapshot, &snapshot.broker, Arc::clone(&snapshot.reporter.pod))
         }))
     }
 
@@ -229,9 +204,7 @@ impl Reader<'_> {
         namespace: &'n Namespace,
         name: &str,
     ) -> Result<(&'n Arc<str>, &'n Cluster), Error> {
-        let exact = namespace
-            .get_key_value(name)
-            .map(|(key, cluster)| (key, cluster.as_ref()));
+        let exact = namespace.get_key_value(name).map(|(key, cluster)| (key, cluster.as_ref()));
         if let Some(found) = exact {
             return Ok(found);
         }
@@ -240,9 +213,8 @@ impl Reader<'_> {
                 Some((key, cluster.as_ref(), cluster.lead()?.reporter()))
             })
         };
-        let named: Vec<_> = leads()
-            .filter(|(.., lead)| lead.headless_service.as_deref() == Some(name))
-            .collect();
+        let named: Vec<_> =
+            leads().filter(|(.., lead)| lead.headless_service.as_deref() == Some(name)).collect();
         let candidates = match named.as_slice() {
             [] if self.rules.service_aliases.iter().any(|alias| alias == name) => leads().collect(),
             _ => named,
@@ -261,29 +233,17 @@ impl Reader<'_> {
 
     /// The sum over the MiniClusters of the namespace.
     fn sum(&self, namespace: &Namespace) -> Result<Item, Error> {
-        if !self
-            .known
-            .is_some_and(|metric| metric.summable && metric.scope != Scope::Broker)
-        {
+        if !self.known.is_some_and(|metric| metric.summable && metric.scope != Scope::Broker) {
             return Err(Error::UnknownMetric(format!(
                 "a sum of {} over MiniClusters has no meaning: describe one of them",
                 self.request.metric
             )));
         }
         let mut sum: Option<Item> = None;
-        for (name, cluster) in namespace
-            .iter()
-            .filter(|(_, cluster)| cluster.lead().is_some())
-        {
-            let part = self
-                .instance(name, cluster)
-                .map_err(|error| error.of_member(name))?;
+        for (name, cluster) in namespace.iter().filter(|(_, cluster)| cluster.lead().is_some()) {
+            let part = self.instance(name, cluster).map_err(|error| error.of_member(name))?;
             sum = Some(match sum {
-                None => Item {
-                    object: self.request.namespace.into(),
-                    provenance: None,
-                    ..part
-                },
+                None => Item { object: self.request.namespace.into(), provenance: None, ..part },
                 Some(sum) => Item {
                     value: sum.value + part.value,
                     produced: sum.produced.min(part.produced),
@@ -324,9 +284,7 @@ impl Reader<'_> {
         metrics: &SeriesMap,
         object: Arc<str>,
     ) -> Result<Item, Error> {
-        let all = metrics
-            .get(self.request.metric)
-            .map_or(&[][..], |series| series);
+        let all = metrics.get(self.request.metric).map_or(&[][..], |series| series);
         let mut matching = all.iter().filter(|series| self.selects(series));
         let Some(series) = matching.next() else {
             return Err(self.absent(snapshot));
@@ -352,19 +310,9 @@ impl Reader<'_> {
         if age > limit {
             let failure = source.and_then(|source| source.failure.as_deref());
             let why = failure.map_or_else(String::new, |failure| format!("; {failure}"));
-            return Err(Error::TooOld {
-                member: String::new(),
-                age,
-                limit,
-                why,
-            });
+            return Err(Error::TooOld { member: String::new(), age, limit, why });
         }
-        Ok(Item {
-            object,
-            value: series.value,
-            produced,
-            provenance: snapshot.provenance.clone(),
-        })
+        Ok(Item { object, value: series.value, produced, provenance: snapshot.provenance.clone() })
     }
 
     /// Series of a queue are for those who name `queue`, and they get no other: the instance's
@@ -372,11 +320,7 @@ impl Reader<'_> {
     fn selects(&self, series: &Series) -> bool {
         let selector = self.request.metric_selector;
         let label = |key: &str| {
-            series
-                .labels
-                .iter()
-                .find(|(name, _)| **name == *key)
-                .map(|(_, value)| &**value)
+            series.labels.iter().find(|(name, _)| **name == *key).map(|(_, value)| &**value)
         };
         let wants_queues = selector.requirements().iter().any(|requirement| {
             requirement.key == QUEUE_LABEL && requirement.condition != Condition::DoesNotExist
@@ -395,18 +339,13 @@ impl Reader<'_> {
             Origin::SchedStatus if by_queue => Origin::QueueStatus,
             origin => origin,
         };
-        let source = snapshot
-            .sources
-            .iter()
-            .find(|source| *source.name == *origin.name());
+        let source = snapshot.sources.iter().find(|source| *source.name == *origin.name());
         let reason = match source {
             Some(source) => match (&source.failure, source.age_at_receipt) {
                 (Some(failure), _) => match snapshot.age(source, self.now) {
-                    Some(age) => format!(
-                        "{}: {failure}; last sample is {}s old",
-                        source.name,
-                        age.as_secs()
-                    ),
+                    Some(age) => {
+                        format!("{}: {failure}; last sample is {}s old", source.name, age.as_secs())
+                    }
                     None => format!("{}: {failure}", source.name),
                 },
                 (None, None) => format!("{} has not answered yet", source.name),
@@ -438,14 +377,9 @@ impl Error {
     /// Names the MiniCluster that spoils a sum.
     fn of_member(self, name: &str) -> Self {
         match self {
-            Self::TooOld {
-                age, limit, why, ..
-            } => Self::TooOld {
-                member: format!("MiniCluster {name}: "),
-                age,
-                limit,
-                why,
-            },
+            Self::TooOld { age, limit, why, .. } => {
+                Self::TooOld { member: format!("MiniCluster {name}: "), age, limit, why }
+            }
             Self::NotFound(reason) => Self::NotFound(format!("MiniCluster {name}: {reason}")),
             other @ (Self::UnknownMetric(_) | Self::Bad(_)) => other,
         }

@@ -21,13 +21,8 @@ pub enum Source {
 
 impl Source {
     /// All sources, in the order in which samples list them.
-    pub const ALL: [Self; 5] = [
-        Self::JobStats,
-        Self::SchedStatus,
-        Self::QueueStatus,
-        Self::Online,
-        Self::Broker,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::JobStats, Self::SchedStatus, Self::QueueStatus, Self::Online, Self::Broker];
 
     /// The name that the source has in samples and in error texts.
     pub const fn name(self) -> &'static str {
@@ -113,21 +108,13 @@ pub const CATALOGUE: &[Metric] = &[
         InstanceAndQueue,
         "Jobs that wait for a dependency or a begin time.",
     ),
-    jobs(
-        "job_queue_state_priority_count",
-        InstanceAndQueue,
-        "Jobs that wait for a priority.",
-    ),
+    jobs("job_queue_state_priority_count", InstanceAndQueue, "Jobs that wait for a priority."),
     jobs(
         "job_queue_state_sched_count",
         InstanceAndQueue,
         "Jobs that wait for resources, held ones included.",
     ),
-    jobs(
-        "job_queue_state_run_count",
-        InstanceAndQueue,
-        "Jobs that run.",
-    ),
+    jobs("job_queue_state_run_count", InstanceAndQueue, "Jobs that run."),
     jobs(
         "job_queue_state_cleanup_count",
         InstanceAndQueue,
@@ -139,63 +126,33 @@ pub const CATALOGUE: &[Metric] = &[
         "Jobs that have ended and are not purged yet.",
     ),
     // Inactive jobs by outcome: gauges, since a purge takes jobs out again.
-    jobs(
-        "job_successful_count",
-        InstanceAndQueue,
-        "Inactive jobs that succeeded.",
-    ),
+    jobs("job_successful_count", InstanceAndQueue, "Inactive jobs that succeeded."),
     jobs(
         "job_failed_count",
         InstanceAndQueue,
         "Inactive jobs that failed, neither canceled nor timed out.",
     ),
-    jobs(
-        "job_canceled_count",
-        InstanceAndQueue,
-        "Inactive jobs that were canceled.",
-    ),
-    jobs(
-        "job_timeout_count",
-        InstanceAndQueue,
-        "Inactive jobs that ran out of time.",
-    ),
+    jobs("job_canceled_count", InstanceAndQueue, "Inactive jobs that were canceled."),
+    jobs("job_timeout_count", InstanceAndQueue, "Inactive jobs that ran out of time."),
     // Nodes. Excluded ranks count nowhere; a node in part allocated is both free and allocated.
     nodes(
         "node_total_count",
         "Nodes that Flux is configured for, up or not, excluded ones left out.",
     ),
-    nodes(
-        "node_up_count",
-        "Nodes that are online and neither drained nor torpid.",
-    ),
-    nodes(
-        "node_free_count",
-        "Up nodes with at least one core or GPU unallocated.",
-    ),
-    nodes(
-        "node_allocated_count",
-        "Nodes with at least one core or GPU allocated, up or not.",
-    ),
+    nodes("node_up_count", "Nodes that are online and neither drained nor torpid."),
+    nodes("node_free_count", "Up nodes with at least one core or GPU unallocated."),
+    nodes("node_allocated_count", "Nodes with at least one core or GPU allocated, up or not."),
     nodes(
         "node_down_count",
         "Nodes that are offline, drained or torpid, even while they still run a job.",
     ),
     // Cores; the first two under the names of the Python metrics API.
-    cores(
-        "node_cores_up_count",
-        "Cores of up nodes; the same as core_up_count.",
-    ),
-    cores(
-        "node_cores_free_count",
-        "Unallocated cores of up nodes; the same as core_free_count.",
-    ),
+    cores("node_cores_up_count", "Cores of up nodes; the same as core_up_count."),
+    cores("node_cores_free_count", "Unallocated cores of up nodes; the same as core_free_count."),
     cores("core_total_count", "Cores of all nodes, up or not."),
     cores("core_up_count", "Cores of up nodes."),
     cores("core_free_count", "Unallocated cores of up nodes."),
-    cores(
-        "core_allocated_count",
-        "Allocated cores, of up nodes or not.",
-    ),
+    cores("core_allocated_count", "Allocated cores, of up nodes or not."),
     cores("core_down_count", "Cores of down nodes."),
     gpus("gpu_total_count", "GPUs of all nodes, up or not."),
     gpus("gpu_up_count", "GPUs of up nodes."),
@@ -234,12 +191,7 @@ pub const CATALOGUE: &[Metric] = &[
         true,
         "1 while the broker answers and is in state `run`, else 0.",
     ),
-    broker(
-        "broker_rank",
-        Unit::Rank,
-        false,
-        "The rank of the broker in its instance.",
-    ),
+    broker("broker_rank", Unit::Rank, false, "The rank of the broker in its instance."),
     broker(
         "broker_state_seconds",
         Unit::Seconds,
@@ -255,14 +207,7 @@ pub const CATALOGUE: &[Metric] = &[
 ];
 
 const fn jobs(name: &'static str, scope: Scope, help: &'static str) -> Metric {
-    Metric {
-        name,
-        unit: Jobs,
-        scope,
-        source: Source::JobStats,
-        summable: true,
-        help,
-    }
+    Metric { name, unit: Jobs, scope, source: Source::JobStats, summable: true, help }
 }
 
 const fn nodes(name: &'static str, help: &'static str) -> Metric {
@@ -289,14 +234,7 @@ const fn resource(name: &'static str, unit: Unit, help: &'static str) -> Metric 
 }
 
 const fn broker(name: &'static str, unit: Unit, summable: bool, help: &'static str) -> Metric {
-    Metric {
-        name,
-        unit,
-        scope: Broker,
-        source: Source::Broker,
-        summable,
-        help,
-    }
+    Metric { name, unit, scope: Broker, source: Source::Broker, summable, help }
 }
 
 #[cfg(test)]
@@ -310,33 +248,20 @@ mod tests {
         for metric in CATALOGUE {
             assert!(seen.insert(metric.name), "{} stands twice", metric.name);
             assert!(
-                metric
-                    .name
-                    .bytes()
-                    .all(|b| b.is_ascii_lowercase() || b == b'_'),
+                metric.name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'),
                 "{} has another character than a-z and _",
                 metric.name
             );
-            assert!(
-                metric.help.ends_with('.'),
-                "the help of {} is not a sentence",
-                metric.name
-            );
+            assert!(metric.help.ends_with('.'), "the help of {} is not a sentence", metric.name);
         }
     }
 
     #[test]
     fn the_eleven_names_of_the_python_metrics_api_are_there() {
-        let states = [
-            "new", "depend", "priority", "sched", "run", "cleanup", "inactive",
-        ];
+        let states = ["new", "depend", "priority", "sched", "run", "cleanup", "inactive"];
         let names = states.map(|state| format!("job_queue_state_{state}_count"));
-        let nodes = [
-            "node_up_count",
-            "node_free_count",
-            "node_cores_up_count",
-            "node_cores_free_count",
-        ];
+        let nodes =
+            ["node_up_count", "node_free_count", "node_cores_up_count", "node_cores_free_count"];
         for name in names.iter().map(String::as_str).chain(nodes) {
             assert!(find(name).is_some(), "{name} is missing");
         }

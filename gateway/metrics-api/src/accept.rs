@@ -17,10 +17,7 @@ pub struct Offer {
 }
 
 /// Plain JSON.
-pub const JSON: Offer = Offer {
-    media_type: "application/json",
-    transform: None,
-};
+pub const JSON: Offer = Offer { media_type: "application/json", transform: None };
 
 /// The aggregated discovery document in JSON.
 pub const DISCOVERY_V2: Offer = Offer {
@@ -42,11 +39,7 @@ pub fn negotiate<'a>(accept: impl IntoIterator<Item = &'a str>, offers: &[Offer]
     let clauses = accept.into_iter().flat_map(|value| value.split(','));
     let mut none_at_all = true;
     let mut best: Option<(u16, Offer)> = None;
-    for clause in clauses
-        .map(str::trim)
-        .filter(|clause| !clause.is_empty())
-        .take(MAX_CLAUSES)
-    {
+    for clause in clauses.map(str::trim).filter(|clause| !clause.is_empty()).take(MAX_CLAUSES) {
         none_at_all = false;
         let Some(clause) = Clause::parse(clause) else {
             continue;
@@ -77,11 +70,7 @@ impl<'a> Clause<'a> {
     /// Reads a clause; `None` where it asks for what nobody here offers.
     fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.split(';').map(str::trim);
-        let mut clause = Self {
-            media_type: parts.next()?,
-            quality: 1000,
-            transform: [None; 3],
-        };
+        let mut clause = Self { media_type: parts.next()?, quality: 1000, transform: [None; 3] };
         for parameter in parts {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             let value = value.trim().trim_matches('"');
@@ -108,9 +97,7 @@ impl<'a> Clause<'a> {
             return false;
         };
         let of_kind = |asked: &str| {
-            asked
-                .strip_suffix("/*")
-                .is_some_and(|asked| asked.eq_ignore_ascii_case(kind))
+            asked.strip_suffix("/*").is_some_and(|asked| asked.eq_ignore_ascii_case(kind))
         };
         self.transform == transform
             && (self.media_type == "*/*"
@@ -127,9 +114,7 @@ fn quality(text: &str) -> Option<u16> {
         clippy::cast_sign_loss,
         reason = "within 0..=1000 after the check"
     )]
-    (0.0..=1.0)
-        .contains(&quality)
-        .then_some((quality * 1000.0) as u16)
+    (0.0..=1.0).contains(&quality).then_some((quality * 1000.0) as u16)
 }
 
 #[cfg(test)]
@@ -138,10 +123,7 @@ mod tests {
 
     use super::*;
 
-    const YAML: Offer = Offer {
-        media_type: "application/yaml",
-        transform: None,
-    };
+    const YAML: Offer = Offer { media_type: "application/yaml", transform: None };
 
     fn pick(accept: &str) -> Option<Offer> {
         negotiate([accept], &[JSON, YAML, DISCOVERY_V2])
@@ -164,10 +146,7 @@ mod tests {
             ("application/json;q=0, application/yaml;q=0.1", Some(YAML)),
             ("application/json;q=0", None),
             ("application/cbor, application/json;q=0.9", Some(JSON)),
-            (
-                "application/json;as=Table;v=v1;g=meta.k8s.io, application/json",
-                Some(JSON),
-            ),
+            ("application/json;as=Table;v=v1;g=meta.k8s.io, application/json", Some(JSON)),
             ("application/json;as=Table;v=v1;g=meta.k8s.io", None),
             ("application/json;stream=watch", Some(JSON)),
             ("application/json;stream=other", None),

@@ -185,10 +185,7 @@ impl<'a> From<&'a MetricValue<'a>> for V1Beta2<'a> {
     fn from(value: &'a MetricValue<'a>) -> Self {
         Self {
             described_object: value.object,
-            metric: MetricIdentifier {
-                name: value.metric,
-                selector: echo(value.selector),
-            },
+            metric: MetricIdentifier { name: value.metric, selector: echo(value.selector) },
             timestamp: Seconds(value.timestamp),
             window_seconds: value.window_seconds,
             value: value.value,
@@ -240,28 +237,18 @@ mod tests {
 
     #[test]
     fn v1beta2_is_written_as_kubernetes_writes_it() {
-        assert_eq!(
-            body(Version::V1Beta2, "", Some(30)),
-            include_str!("../testdata/v1beta2.json")
-        );
+        assert_eq!(body(Version::V1Beta2, "", Some(30)), include_str!("../testdata/v1beta2.json"));
     }
 
     #[test]
     fn v1beta1_is_written_as_kubernetes_writes_it() {
-        assert_eq!(
-            body(Version::V1Beta1, "", Some(30)),
-            include_str!("../testdata/v1beta1.json")
-        );
+        assert_eq!(body(Version::V1Beta1, "", Some(30)), include_str!("../testdata/v1beta1.json"));
     }
 
     #[test]
     fn a_value_of_one_moment_has_no_window() {
         for version in Version::ALL {
-            assert!(
-                !body(version, "", None).contains("indow"),
-                "{}",
-                body(version, "", None)
-            );
+            assert!(!body(version, "", None).contains("indow"), "{}", body(version, "", None));
         }
     }
 
@@ -276,29 +263,17 @@ mod tests {
 
     #[test]
     fn empty_texts_of_an_object_are_left_out() {
-        let object = ObjectReference {
-            kind: "Namespace",
-            namespace: "",
-            name: "hpc",
-            api_version: "v1",
-        };
+        let object =
+            ObjectReference { kind: "Namespace", namespace: "", name: "hpc", api_version: "v1" };
         let text = serde_json::to_string(&object).unwrap();
-        assert_eq!(
-            text,
-            r#"{"kind":"Namespace","name":"hpc","apiVersion":"v1"}"#
-        );
+        assert_eq!(text, r#"{"kind":"Namespace","name":"hpc","apiVersion":"v1"}"#);
     }
 
     #[test]
     fn names_are_escaped() {
         let selector = Selector::default();
         let item = MetricValue {
-            object: ObjectReference {
-                kind: "",
-                namespace: "",
-                name: "a\"\n",
-                api_version: "",
-            },
+            object: ObjectReference { kind: "", namespace: "", name: "a\"\n", api_version: "" },
             metric: "\\",
             selector: &selector,
             timestamp: Timestamp::UNIX_EPOCH,

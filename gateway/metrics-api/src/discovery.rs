@@ -39,18 +39,11 @@ impl Documents {
     /// Makes the documents. Where no resource has a metric a placeholder stands in: clients take
     /// an empty list for a broken server.
     pub fn new(resources: &[Resource]) -> Self {
-        let mut resources: Vec<_> = resources
-            .iter()
-            .filter(|resource| !resource.metrics.is_empty())
-            .cloned()
-            .collect();
+        let mut resources: Vec<_> =
+            resources.iter().filter(|resource| !resource.metrics.is_empty()).cloned().collect();
         if resources.is_empty() {
             let metrics = vec!["placeholder".to_owned()];
-            resources.push(Resource {
-                name: "pods".to_owned(),
-                namespaced: true,
-                metrics,
-            });
+            resources.push(Resource { name: "pods".to_owned(), namespaced: true, metrics });
         }
         let aggregated = body(&aggregated::GroupDiscoveryList::new(&resources));
         Self {
@@ -61,11 +54,7 @@ impl Documents {
             }),
             aggregated_etag: format!("\"{:032X}\"", fnv1a(&aggregated)),
             aggregated,
-            group: body(&Typed {
-                kind: "APIGroup",
-                api_version: "v1",
-                object: Group::new(),
-            }),
+            group: body(&Typed { kind: "APIGroup", api_version: "v1", object: Group::new() }),
             v1beta1: body(&ResourceList::new(Version::V1Beta1, &resources)),
             v1beta2: body(&ResourceList::new(Version::V1Beta2, &resources)),
         }
@@ -118,20 +107,13 @@ impl Group {
     fn new() -> Self {
         let versions = Version::ALL.map(GroupVersion::from);
         let [preferred, _] = Version::ALL;
-        Self {
-            name: GROUP,
-            versions,
-            preferred_version: preferred.into(),
-        }
+        Self { name: GROUP, versions, preferred_version: preferred.into() }
     }
 }
 
 impl From<Version> for GroupVersion {
     fn from(version: Version) -> Self {
-        Self {
-            group_version: version.group_version(),
-            version: version.name(),
-        }
+        Self { group_version: version.group_version(), version: version.name() }
     }
 }
 
@@ -249,10 +231,7 @@ mod aggregated {
                 kind: "APIGroupDiscoveryList",
                 api_version: "apidiscovery.k8s.io/v2",
                 metadata: Metadata::default(),
-                items: [GroupDiscovery {
-                    metadata: Metadata { name: Some(GROUP) },
-                    versions,
-                }],
+                items: [GroupDiscovery { metadata: Metadata { name: Some(GROUP) }, versions }],
             }
         }
     }
@@ -271,11 +250,7 @@ mod aggregated {
             Self {
                 resource: &resource.name,
                 response_kind: ResponseKind::default(),
-                scope: if resource.namespaced {
-                    "Namespaced"
-                } else {
-                    "Cluster"
-                },
+                scope: if resource.namespaced { "Namespaced" } else { "Cluster" },
                 singular_resource: "",
                 verbs: [],
                 subresources: subresources.collect(),
@@ -297,9 +272,7 @@ fn body(document: &impl Serialize) -> Vec<u8> {
 fn fnv1a(bytes: &[u8]) -> u128 {
     const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
     const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
-    bytes.iter().fold(BASIS, |hash, byte| {
-        (hash ^ u128::from(*byte)).wrapping_mul(PRIME)
-    })
+    bytes.iter().fold(BASIS, |hash, byte| (hash ^ u128::from(*byte)).wrapping_mul(PRIME))
 }
 
 #[cfg(test)]
@@ -333,14 +306,8 @@ mod tests {
 
     #[test]
     fn groups_are_listed_with_the_preferred_version() {
-        assert_eq!(
-            text(&documents().groups),
-            include_str!("../testdata/groups.json")
-        );
-        assert_eq!(
-            text(&documents().group),
-            include_str!("../testdata/group.json")
-        );
+        assert_eq!(text(&documents().groups), include_str!("../testdata/groups.json"));
+        assert_eq!(text(&documents().group), include_str!("../testdata/group.json"));
     }
 
     #[test]
@@ -353,10 +320,7 @@ mod tests {
 
     #[test]
     fn the_aggregated_document_holds_all_versions() {
-        assert_eq!(
-            text(&documents().aggregated),
-            include_str!("../testdata/aggregated.json")
-        );
+        assert_eq!(text(&documents().aggregated), include_str!("../testdata/aggregated.json"));
     }
 
     #[test]
@@ -370,9 +334,8 @@ mod tests {
                 .map(|entry| entry["name"].as_str().unwrap().to_owned())
                 .collect();
             let aggregated = json(&documents.aggregated);
-            let aggregated = aggregated["items"][0]["versions"][nth]["resources"]
-                .as_array()
-                .unwrap();
+            let aggregated =
+                aggregated["items"][0]["versions"][nth]["resources"].as_array().unwrap();
             let aggregated: BTreeSet<String> = aggregated
                 .iter()
                 .flat_map(|parent| {
@@ -401,10 +364,7 @@ mod tests {
     #[test]
     fn the_entity_tag_follows_the_content_alone() {
         assert_eq!(documents(), documents());
-        assert_ne!(
-            documents().aggregated_etag,
-            Documents::new(&[]).aggregated_etag
-        );
+        assert_ne!(documents().aggregated_etag, Documents::new(&[]).aggregated_etag);
         assert!(documents().aggregated_etag.starts_with('"'));
         assert_eq!(fnv1a(b"a"), 0xd228_cb69_6f1a_8caf_7891_2b70_4e4a_8964);
     }

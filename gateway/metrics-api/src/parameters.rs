@@ -96,9 +96,7 @@ mod tests {
     #[test]
     fn the_first_of_several_equal_names_counts() {
         assert_eq!(
-            Parameters::parse("labelSelector=a&labelSelector=b")
-                .unwrap()
-                .label_selector,
+            Parameters::parse("labelSelector=a&labelSelector=b").unwrap().label_selector,
             "a"
         );
     }
@@ -113,11 +111,7 @@ mod tests {
             ("watch=0", false),
             ("", false),
         ] {
-            assert_eq!(
-                Parameters::parse(query).unwrap().watch,
-                want,
-                "of {query:?}"
-            );
+            assert_eq!(Parameters::parse(query).unwrap().watch, want, "of {query:?}");
         }
     }
 
@@ -132,10 +126,7 @@ mod tests {
     #[test]
     fn a_query_over_the_bound_is_refused() {
         let query = "a".repeat(MAX_QUERY_BYTES + 1);
-        assert_eq!(
-            Parameters::parse(&query),
-            Err(QueryError::TooLong(MAX_QUERY_BYTES + 1))
-        );
+        assert_eq!(Parameters::parse(&query), Err(QueryError::TooLong(MAX_QUERY_BYTES + 1)));
     }
 
     proptest! {

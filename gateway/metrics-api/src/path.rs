@@ -144,11 +144,7 @@ pub fn parse(path: &str) -> Result<Target<'_>, PathError> {
     if path.len() > MAX_PATH_BYTES {
         return Err(PathError::TooLong(path.len()));
     }
-    let mut segments = path
-        .strip_prefix('/')
-        .ok_or(PathError::Invalid)?
-        .split('/')
-        .map(decode);
+    let mut segments = path.strip_prefix('/').ok_or(PathError::Invalid)?.split('/').map(decode);
     let mut next = || segments.next().transpose();
     let root = next()?;
     match root.as_deref() {
@@ -177,12 +173,7 @@ pub fn parse(path: &str) -> Result<Target<'_>, PathError> {
         return Err(PathError::Unknown);
     }
     let metric = |namespace, object, metric| {
-        Ok(Target::Metric(Metric {
-            version,
-            namespace,
-            object,
-            metric,
-        }))
+        Ok(Target::Metric(Metric { version, namespace, object, metric }))
     };
     match rest {
         (None, ..) => Ok(Target::Resources(version)),
@@ -218,11 +209,7 @@ fn endpoint(name: &str) -> Option<Endpoint> {
 }
 
 fn named<'a>(resource: Cow<'a, str>, name: Cow<'a, str>) -> Object<'a> {
-    let name = if name == "*" {
-        Name::All
-    } else {
-        Name::Exact(name)
-    };
+    let name = if name == "*" { Name::All } else { Name::Exact(name) };
     Object::Named(Resource(resource), name)
 }
 
@@ -250,11 +237,7 @@ mod tests {
     fn all_five_forms_are_read_in_both_versions() {
         for (text, version) in [("v1beta1", Version::V1Beta1), ("v1beta2", Version::V1Beta2)] {
             let table = [
-                (
-                    "namespaces/hpc/jobs.batch/mc0/m",
-                    Some("hpc"),
-                    object("jobs.batch", "mc0"),
-                ),
+                ("namespaces/hpc/jobs.batch/mc0/m", Some("hpc"), object("jobs.batch", "mc0")),
                 ("namespaces/hpc/pods/*/m", Some("hpc"), object("pods", "*")),
                 ("namespaces/hpc/metrics/m", Some("hpc"), Object::Namespace),
                 ("nodes/n1/m", None, object("nodes", "n1")),
@@ -274,26 +257,18 @@ mod tests {
 
     #[test]
     fn an_escaped_asterisk_means_all() {
-        let (plain, escaped) = (
-            "/v1beta2/namespaces/a/pods/*/m",
-            "/v1beta2/namespaces/a/pods/%2A/m",
-        );
+        let (plain, escaped) =
+            ("/v1beta2/namespaces/a/pods/*/m", "/v1beta2/namespaces/a/pods/%2A/m");
         assert_eq!(metric(plain), metric(escaped));
         assert_eq!(metric(escaped).object, object("pods", "*"));
     }
 
     #[test]
     fn odd_names_of_metrics_are_kept() {
-        for (path, want) in [
-            ("UPPER", "UPPER"),
-            ("a%3Ab%40c", "a:b@c"),
-            ("%2A", "*"),
-            ("a+b", "a+b"),
-        ] {
-            assert_eq!(
-                metric(&format!("/v1beta1/namespaces/a/metrics/{path}")).metric,
-                want
-            );
+        for (path, want) in
+            [("UPPER", "UPPER"), ("a%3Ab%40c", "a:b@c"), ("%2A", "*"), ("a+b", "a+b")]
+        {
+            assert_eq!(metric(&format!("/v1beta1/namespaces/a/metrics/{path}")).metric, want);
         }
     }
 
@@ -302,10 +277,7 @@ mod tests {
         for (text, want) in [
             ("pods", ("pods", "")),
             ("jobs.batch", ("jobs", "batch")),
-            (
-                "miniclusters.flux-framework.org",
-                ("miniclusters", "flux-framework.org"),
-            ),
+            ("miniclusters.flux-framework.org", ("miniclusters", "flux-framework.org")),
         ] {
             assert_eq!(Resource(text.into()).split(), want);
         }
@@ -316,16 +288,10 @@ mod tests {
         let table = [
             ("/apis", Target::Groups),
             ("/apis/custom.metrics.k8s.io", Target::Group),
-            (
-                "/apis/custom.metrics.k8s.io/v1beta2",
-                Target::Resources(Version::V1Beta2),
-            ),
+            ("/apis/custom.metrics.k8s.io/v1beta2", Target::Resources(Version::V1Beta2)),
             ("/healthz", Target::Health(Endpoint::Healthz, None)),
             ("/livez", Target::Health(Endpoint::Livez, None)),
-            (
-                "/readyz/tls",
-                Target::Health(Endpoint::Readyz, Some("tls".into())),
-            ),
+            ("/readyz/tls", Target::Health(Endpoint::Readyz, Some("tls".into()))),
         ];
         for (path, want) in table {
             assert_eq!(parse(path), Ok(want), "of {path}");

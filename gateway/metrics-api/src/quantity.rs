@@ -87,10 +87,7 @@ impl Quantity {
     /// The same number in another family of suffixes.
     #[must_use]
     pub const fn in_family(self, family: Family) -> Self {
-        Self {
-            nano: self.nano,
-            family,
-        }
+        Self { nano: self.nano, family }
     }
 }
 
@@ -108,20 +105,14 @@ impl TryFrom<f64> for Quantity {
         }
         // Whole and fraction apart: 9.2e15 * 1000 has no exact float.
         let thousandths = (value.fract() * 1000.0).round();
-        #[allow(
-            clippy::cast_possible_truncation,
-            reason = "both are whole and within ±9.2e15"
-        )]
+        #[allow(clippy::cast_possible_truncation, reason = "both are whole and within ±9.2e15")]
         let milli = (value.trunc() as i128) * 1000 + (thousandths as i128);
         let milli = match milli {
             0 if value > 0.0 => 1,
             0 if value < 0.0 => -1,
             milli => milli,
         };
-        Ok(Self {
-            nano: milli * (NANO / 1000),
-            family: Family::DecimalSi,
-        })
+        Ok(Self { nano: milli * (NANO / 1000), family: Family::DecimalSi })
     }
 }
 
@@ -135,9 +126,7 @@ impl FromStr for Quantity {
             Some(b'+') => (false, text.get(1..).unwrap_or_default()),
             _ => (false, text),
         };
-        let end = text
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(text.len());
+        let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
         let (number, suffix) = text.split_at_checked(end).ok_or(ParseError::Syntax)?;
         let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
         let mantissa = digits(whole, fraction)?;
@@ -145,17 +134,12 @@ impl FromStr for Quantity {
 
         let fraction = i64::try_from(fraction.len()).map_err(|_| ParseError::TooLarge)?;
         let power = exponent.saturating_add(9).saturating_sub(fraction);
-        let unscaled = mantissa
-            .checked_mul(multiplier)
-            .ok_or(ParseError::TooLarge)?;
+        let unscaled = mantissa.checked_mul(multiplier).ok_or(ParseError::TooLarge)?;
         let nano = times_power_of_ten(unscaled, power).ok_or(ParseError::TooLarge)?;
         if nano > MAX_NANO {
             return Err(ParseError::TooLarge);
         }
-        Ok(Self {
-            nano: if negative { -nano } else { nano },
-            family,
-        })
+        Ok(Self { nano: if negative { -nano } else { nano }, family })
     }
 }
 
@@ -164,12 +148,7 @@ fn digits(whole: &str, fraction: &str) -> Result<i128, ParseError> {
     if whole.is_empty() && fraction.is_empty() || fraction.contains('.') {
         return Err(ParseError::Syntax);
     }
-    let significant = || {
-        whole
-            .bytes()
-            .chain(fraction.bytes())
-            .skip_while(|digit| *digit == b'0')
-    };
+    let significant = || whole.bytes().chain(fraction.bytes()).skip_while(|digit| *digit == b'0');
     if significant().count() > MAX_DIGITS {
         return Err(ParseError::TooLarge);
     }
@@ -217,11 +196,8 @@ fn times_power_of_ten(number: i128, power: i64) -> Option<i128> {
     if number == 0 {
         return Some(0);
     }
-    let ten_to = |power: u64| {
-        u32::try_from(power)
-            .ok()
-            .and_then(|power| 10_i128.checked_pow(power))
-    };
+    let ten_to =
+        |power: u64| u32::try_from(power).ok().and_then(|power| 10_i128.checked_pow(power));
     let factor = ten_to(power.unsigned_abs());
     if power >= 0 {
         return number.checked_mul(factor?);
@@ -250,9 +226,7 @@ impl fmt::Display for Quantity {
                 }
             }
             Family::DecimalExponent => {
-                let suffixes = [
-                    "e-9", "e-6", "e-3", "", "e3", "e6", "e9", "e12", "e15", "e18",
-                ];
+                let suffixes = ["e-9", "e-6", "e-3", "", "e3", "e6", "e9", "e12", "e15", "e18"];
                 match reduce(self.nano, 1000, &suffixes) {
                     (0, _) => out.write_str("0"),
                     (mantissa, suffix) => write!(out, "{mantissa}{suffix}"),

@@ -142,9 +142,7 @@ impl Selector {
 
     /// Whether any requirement is about a label.
     pub fn names(&self, key: &str) -> bool {
-        self.requirements
-            .iter()
-            .any(|requirement| requirement.key == key)
+        self.requirements.iter().any(|requirement| requirement.key == key)
     }
 }
 

@@ -62,18 +62,12 @@ impl Reason {
 impl Status {
     /// A failure in words of one's own.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self {
-            reason,
-            message: message.into(),
-        }
+        Self { reason, message: message.into() }
     }
 
     /// The path is none of ours.
     pub fn unknown_path() -> Self {
-        Self::new(
-            Reason::NotFound,
-            "the server could not find the requested resource",
-        )
+        Self::new(Reason::NotFound, "the server could not find the requested resource")
     }
 
     /// The path, a parameter or a selector cannot be understood.
@@ -197,10 +191,7 @@ mod tests {
         let (none, some) = (Selector::default(), Selector::parse("queue=a").unwrap());
         let table = [
             (Status::no_metric("m", "pods", None, &none), "m for pods"),
-            (
-                Status::no_metric("m", "jobs.batch", Some("j"), &none),
-                "m for jobs.batch j",
-            ),
+            (Status::no_metric("m", "jobs.batch", Some("j"), &none), "m for jobs.batch j"),
             (
                 Status::no_metric("m", "pods", Some("p"), &some),
                 "m for pods p with selector queue=a",
@@ -215,10 +206,7 @@ mod tests {
 
     #[test]
     fn the_accepted_types_are_named() {
-        let yaml = Offer {
-            media_type: "application/yaml",
-            transform: None,
-        };
+        let yaml = Offer { media_type: "application/yaml", transform: None };
         assert_eq!(
             Status::not_acceptable(&[JSON, yaml]).message(),
             "only the following media types are accepted: application/json, application/yaml"
@@ -228,9 +216,6 @@ mod tests {
     #[test]
     fn a_reason_without_a_word_is_left_out() {
         let body = body(&Status::new(Reason::UriTooLong, "x"));
-        assert!(
-            !body.contains("reason") && body.contains("\"code\":414"),
-            "{body}"
-        );
+        assert!(!body.contains("reason") && body.contains("\"code\":414"), "{body}");
     }
 }

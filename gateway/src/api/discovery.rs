@@ -116,11 +116,7 @@ fn resources() -> Vec<Resource> {
                     format!("{plural}.{group}")
                 },
                 namespaced: kind != Kind::Namespace,
-                metrics: CATALOGUE
-                    .iter()
-                    .filter(has)
-                    .map(|m| m.name.to_owned())
-                    .collect(),
+                metrics: CATALOGUE.iter().filter(has).map(|m| m.name.to_owned()).collect(),
             }
         })
         .collect()

@@ -50,10 +50,8 @@ impl Health {
             ],
         };
         if let Some(name) = check {
-            let (_, passed) = checks
-                .iter()
-                .find(|(known, _)| *known == name)
-                .ok_or_else(Status::unknown_path)?;
+            let (_, passed) =
+                checks.iter().find(|(known, _)| *known == name).ok_or_else(Status::unknown_path)?;
             return Ok(match passed {
                 true => text(StatusCode::OK, "ok"),
                 false => text(
@@ -78,10 +76,9 @@ impl Health {
         Ok(match all_passed {
             true if !parameters.verbose => text(StatusCode::OK, "ok"),
             true => text(StatusCode::OK, lines + &format!("{name} check passed\n")),
-            false => text(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                lines + &format!("{name} check failed\n"),
-            ),
+            false => {
+                text(StatusCode::INTERNAL_SERVER_ERROR, lines + &format!("{name} check failed\n"))
+            }
         })
     }
 }

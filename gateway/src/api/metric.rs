@@ -31,13 +31,8 @@ pub(super) enum Kind {
 
 impl Kind {
     /// In the order of discovery documents.
-    pub(super) const ALL: [Self; 5] = [
-        Self::MiniCluster,
-        Self::Service,
-        Self::Job,
-        Self::Pod,
-        Self::Namespace,
-    ];
+    pub(super) const ALL: [Self; 5] =
+        [Self::MiniCluster, Self::Service, Self::Job, Self::Pod, Self::Namespace];
 
     /// Plural and group, as they stand in paths.
     pub(super) const fn resource(self) -> (&'static str, &'static str) {
@@ -94,11 +89,7 @@ pub(super) fn read(
     for item in &items {
         values.push(value(kind, &request, item).map_err(failure)?);
     }
-    for sample in items
-        .iter()
-        .filter_map(|item| item.provenance.as_deref())
-        .take(MAX_LINKS)
-    {
+    for sample in items.iter().filter_map(|item| item.provenance.as_deref()).take(MAX_LINKS) {
         telemetry::link_to_sample(span, sample);
     }
     Ok(custom::list(asked.version, &values))
@@ -108,10 +99,8 @@ pub(super) fn read(
 fn object<'a>(asked: &'a path::Metric<'_>) -> Result<(Kind, &'a str, Object<'a>), Status> {
     let no_metric = |cause: &str| {
         let (resource, name) = words(asked);
-        Err(
-            Status::no_metric(&asked.metric, resource, Some(name), &Selector::default())
-                .because(&cause),
-        )
+        Err(Status::no_metric(&asked.metric, resource, Some(name), &Selector::default())
+            .because(&cause))
     };
     let path::Object::Named(resource, name) = &asked.object else {
         let Some(namespace) = &asked.namespace else {
@@ -123,9 +112,7 @@ fn object<'a>(asked: &'a path::Metric<'_>) -> Result<(Kind, &'a str, Object<'a>)
         path::Name::Exact(name) => Name::Exact(name),
         path::Name::All => Name::All,
     };
-    let kind = Kind::ALL
-        .into_iter()
-        .find(|kind| kind.resource() == resource.split());
+    let kind = Kind::ALL.into_iter().find(|kind| kind.resource() == resource.split());
     let (kind, object) = match kind {
         Some(kind @ Kind::MiniCluster) => (kind, Object::MiniCluster(name)),
         Some(kind @ Kind::Service) => (kind, Object::Service(name)),
@@ -162,11 +149,7 @@ fn value<'a>(kind: Kind, request: &Request<'a>, item: &'a Item) -> Result<Metric
     Ok(MetricValue {
         object: ObjectReference {
             kind: kind_name,
-            namespace: if kind == Kind::Namespace {
-                ""
-            } else {
-                request.namespace
-            },
+            namespace: if kind == Kind::Namespace { "" } else { request.namespace },
             name: &item.object,
             api_version,
         },

@@ -18,11 +18,7 @@ pub(super) const TEXT: HeaderValue = HeaderValue::from_static("text/plain; chars
 /// A document that is right at this moment only.
 pub(super) fn json(body: Bytes) -> Response<Body> {
     const PRIVATE: HeaderValue = HeaderValue::from_static("no-cache, private");
-    with_headers(
-        StatusCode::OK,
-        [(CONTENT_TYPE, JSON), (CACHE_CONTROL, PRIVATE)],
-        body,
-    )
+    with_headers(StatusCode::OK, [(CONTENT_TYPE, JSON), (CACHE_CONTROL, PRIVATE)], body)
 }
 
 /// A `Status`.
@@ -31,9 +27,7 @@ pub(super) fn failure(status: &Status) -> Response<Body> {
     let code = StatusCode::from_u16(status.reason().code());
     *response.status_mut() = code.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if status.reason() == Reason::MethodNotAllowed {
-        response
-            .headers_mut()
-            .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     }
     response
 }
@@ -57,9 +51,7 @@ pub(super) fn without_body(mut response: Response<Body>) -> Response<Body> {
     if let Some(length) = response.body().size_hint().exact()
         && response.status() != StatusCode::NOT_MODIFIED
     {
-        response
-            .headers_mut()
-            .insert(CONTENT_LENGTH, HeaderValue::from(length));
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
     *response.body_mut() = Body::default();
     response

@@ -50,16 +50,10 @@ impl Fixture {
     fn with_value(nodes: f64) -> Self {
         let store = Arc::new(Store::default());
         let wall = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_460_401_700);
-        let now = Moment {
-            instant: Instant::now(),
-            wall,
-        };
+        let now = Moment { instant: Instant::now(), wall };
         for rank in 0..2_u32 {
             let reporter = Arc::new(Reporter {
-                cluster: ClusterKey {
-                    namespace: "hpc".into(),
-                    name: "mc0".into(),
-                },
+                cluster: ClusterKey { namespace: "hpc".into(), name: "mc0".into() },
                 rank,
                 index: rank.to_string().into(),
                 pod: format!("mc0-{rank}-abcde").into(),
@@ -73,10 +67,7 @@ impl Fixture {
                 failure: None,
             };
             let one = |queue: Option<&str>, value, source| Series {
-                labels: queue
-                    .iter()
-                    .map(|queue| ("queue".into(), (*queue).into()))
-                    .collect(),
+                labels: queue.iter().map(|queue| ("queue".into(), (*queue).into())).collect(),
                 value,
                 source,
             };
@@ -103,11 +94,7 @@ impl Fixture {
             service_aliases: vec!["custom-metrics-apiserver".to_owned()],
         };
         let (state, health) = watch::channel(State::Ready);
-        Self {
-            api: Api::new(store, rules, Health::new(health)),
-            now,
-            state,
-        }
+        Self { api: Api::new(store, rules, Health::new(health)), now, state }
     }
 
     fn answer(&self, request: http::request::Builder, now: Moment) -> Answer {
@@ -143,9 +130,8 @@ impl Fixture {
 
 #[test]
 fn a_read_is_written_as_kubernetes_writes_it() {
-    let answer = Fixture::new().get(&format!(
-        "{HPC}/miniclusters.flux-framework.org/mc0/node_up_count"
-    ));
+    let answer =
+        Fixture::new().get(&format!("{HPC}/miniclusters.flux-framework.org/mc0/node_up_count"));
     assert_eq!(answer.status, 200);
     assert_eq!(answer.headers[CONTENT_TYPE], "application/json");
     assert_eq!(
@@ -176,30 +162,15 @@ fn every_form_describes_its_own_object() {
             "miniclusters.flux-framework.org/%2A/node_up_count",
             reference("MiniCluster", "mc0", "flux-framework.org/v1alpha2"),
         ),
-        (
-            "services/mc0/node_up_count",
-            reference("Service", "mc0", "v1"),
-        ),
-        (
-            "services/flux-service/node_up_count",
-            reference("Service", "flux-service", "v1"),
-        ),
+        ("services/mc0/node_up_count", reference("Service", "mc0", "v1")),
+        ("services/flux-service/node_up_count", reference("Service", "flux-service", "v1")),
         (
             "services/custom-metrics-apiserver/node_up_count",
             reference("Service", "custom-metrics-apiserver", "v1"),
         ),
-        (
-            "jobs.batch/mc0/node_up_count",
-            reference("Job", "mc0", "batch/v1"),
-        ),
-        (
-            "pods/mc0-1-abcde/broker_up",
-            reference("Pod", "mc0-1-abcde", "v1"),
-        ),
-        (
-            "metrics/node_up_count",
-            json!({"kind": "Namespace", "name": "hpc", "apiVersion": "v1"}),
-        ),
+        ("jobs.batch/mc0/node_up_count", reference("Job", "mc0", "batch/v1")),
+        ("pods/mc0-1-abcde/broker_up", reference("Pod", "mc0-1-abcde", "v1")),
+        ("metrics/node_up_count", json!({"kind": "Namespace", "name": "hpc", "apiVersion": "v1"})),
     ];
     for (path, want) in table {
         let list = fixture.get(&format!("{HPC}/{path}")).json();
@@ -214,17 +185,12 @@ fn an_asterisk_means_all_escaped_or_not_and_a_label_selector_picks() {
     let pods = |query: &str| {
         let list = fixture.get(&format!("{HPC}/pods/{query}")).json();
         let items = list["items"].as_array().expect("items").iter();
-        items
-            .map(|item| item["describedObject"]["name"].to_string())
-            .collect::<Vec<_>>()
+        items.map(|item| item["describedObject"]["name"].to_string()).collect::<Vec<_>>()
     };
     let both = ["\"mc0-0-abcde\"", "\"mc0-1-abcde\""];
     assert_eq!(pods("*/broker_up"), both);
     assert_eq!(pods("%2A/broker_up?labelSelector=hpa-selector%3Dmc0"), both);
-    assert_eq!(
-        pods("%2A/broker_up?labelSelector=job-index+in+(1,2)&limit=5"),
-        both[1..]
-    );
+    assert_eq!(pods("%2A/broker_up?labelSelector=job-index+in+(1,2)&limit=5"), both[1..]);
 }
 
 #[test]
@@ -286,11 +252,7 @@ fn a_missing_value_has_kubernetes_text_and_the_cause() {
         assert!(message.starts_with(want), "{path}: {message}");
     }
     let root = "/apis/custom.metrics.k8s.io/v1beta2/pods/p0/broker_up";
-    assert!(
-        fixture
-            .failure(404, root)
-            .ends_with("ask below namespaces/NAMESPACE")
-    );
+    assert!(fixture.failure(404, root).ends_with("ask below namespaces/NAMESPACE"));
 }
 
 #[test]
@@ -300,13 +262,7 @@ fn a_value_is_served_up_to_its_max_age_and_not_beyond() {
     let after = |seconds| {
         let later = Duration::from_secs(seconds);
         let Moment { instant, wall } = fixture.now;
-        fixture.answer(
-            Request::get(&uri),
-            Moment {
-                instant: instant + later,
-                wall: wall + later,
-            },
-        )
+        fixture.answer(Request::get(&uri), Moment { instant: instant + later, wall: wall + later })
     };
     assert_eq!(after(59).status, 200);
     let stale = after(92);
@@ -344,10 +300,7 @@ fn bad_requests_say_what_is_bad() {
             "the value of query parameter labelSelector is not percent-encoded UTF-8",
         ),
         (format!("{HPC}/pods"), "invalid request path"),
-        (
-            format!("{HPC}/pods/a%2Fb/broker_up"),
-            "invalid request path",
-        ),
+        (format!("{HPC}/pods/a%2Fb/broker_up"), "invalid request path"),
     ];
     for (uri, want) in table {
         let answer = fixture.get(&uri);
@@ -355,12 +308,7 @@ fn bad_requests_say_what_is_bad() {
             assert_eq!(answer.status, 200, "{uri}: {}", answer.body);
             continue;
         }
-        assert_eq!(
-            answer.json()["reason"],
-            "BadRequest",
-            "{uri}: {}",
-            answer.body
-        );
+        assert_eq!(answer.json()["reason"], "BadRequest", "{uri}: {}", answer.body);
         assert_eq!(fixture.failure(400, &uri), want);
     }
 }
@@ -370,13 +318,7 @@ fn writes_and_watches_are_refused() {
     let fixture = Fixture::new();
     let metric = format!("{HPC}/services/mc0/node_up_count");
     let watch = fixture.get(&format!("{metric}?watch=true"));
-    let methods = [
-        Method::POST,
-        Method::PUT,
-        Method::PATCH,
-        Method::DELETE,
-        Method::OPTIONS,
-    ];
+    let methods = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
     let writes = methods
         .map(|method| fixture.answer(Request::builder().method(method).uri(&metric), fixture.now));
     for answer in writes.iter().chain([&watch]) {
@@ -391,12 +333,7 @@ fn writes_and_watches_are_refused() {
 #[test]
 fn unknown_paths_are_not_found_by_any_method() {
     let fixture = Fixture::new();
-    for uri in [
-        "/metrics",
-        "/apis/apps/v1",
-        "/apis/custom.metrics.k8s.io/v1",
-        "/openapi/v2",
-    ] {
+    for uri in ["/metrics", "/apis/apps/v1", "/apis/custom.metrics.k8s.io/v1", "/openapi/v2"] {
         let text = "the server could not find the requested resource";
         assert_eq!(fixture.failure(404, uri), text);
         assert_eq!(fixture.answer(Request::post(uri), fixture.now).status, 404);
@@ -407,19 +344,11 @@ fn unknown_paths_are_not_found_by_any_method() {
 fn what_a_client_cannot_read_is_not_acceptable() {
     let fixture = Fixture::new();
     let metric = format!("{HPC}/services/mc0/node_up_count");
-    for uri in [
-        metric.as_str(),
-        "/apis",
-        "/apis/custom.metrics.k8s.io/v1beta1",
-    ] {
+    for uri in [metric.as_str(), "/apis", "/apis/custom.metrics.k8s.io/v1beta1"] {
         let answer = fixture.get_as(uri, "application/vnd.kubernetes.protobuf");
         assert_eq!(answer.status, 406);
         assert_eq!(answer.headers[CONTENT_TYPE], "application/json");
-        assert!(
-            answer
-                .message()
-                .starts_with("only the following media types are accepted: appl")
-        );
+        assert!(answer.message().starts_with("only the following media types are accepted: appl"));
         let hpa = fixture.get_as(uri, "application/vnd.kubernetes.protobuf, */*");
         assert_eq!(hpa.status, 200);
     }
@@ -429,10 +358,7 @@ fn what_a_client_cannot_read_is_not_acceptable() {
 fn head_has_the_headers_of_get_and_no_body() {
     let fixture = Fixture::new();
     let uri = format!("{HPC}/services/mc0/node_up_count");
-    let (get, head) = (
-        fixture.get(&uri),
-        fixture.answer(Request::head(&uri), fixture.now),
-    );
+    let (get, head) = (fixture.get(&uri), fixture.answer(Request::head(&uri), fixture.now));
     assert_eq!((head.status, head.body.as_str()), (200, ""));
     assert_eq!(head.headers[CONTENT_LENGTH], get.body.len().to_string());
 }
@@ -443,29 +369,15 @@ fn the_audit_id_is_echoed_and_upgrades_are_refused() {
     let get = || Request::get("/apis");
     let audited = fixture.answer(get().header("Audit-ID", "a-1"), fixture.now);
     assert_eq!(audited.headers["audit-id"], "a-1");
-    assert_eq!(
-        fixture
-            .answer(get().header(UPGRADE, "websocket"), fixture.now)
-            .status,
-        400
-    );
-    assert_eq!(
-        fixture
-            .answer(get().header(UPGRADE, "h2c"), fixture.now)
-            .status,
-        200
-    );
+    assert_eq!(fixture.answer(get().header(UPGRADE, "websocket"), fixture.now).status, 400);
+    assert_eq!(fixture.answer(get().header(UPGRADE, "h2c"), fixture.now).status, 200);
 }
 
 #[test]
 fn what_is_too_long_is_refused() {
     let fixture = Fixture::new();
     let long = "a".repeat(path::MAX_PATH_BYTES);
-    assert!(
-        fixture
-            .failure(414, &format!("/{long}"))
-            .contains("at most 4096")
-    );
+    assert!(fixture.failure(414, &format!("/{long}")).contains("at most 4096"));
     let query = "a".repeat(metrics_api::parameters::MAX_QUERY_BYTES + 1);
     fixture.failure(414, &format!("/apis?{query}"));
 }
@@ -474,13 +386,8 @@ fn what_is_too_long_is_refused() {
 fn discovery_lists_what_can_be_asked_for_in_both_versions() {
     let fixture = Fixture::new();
     for version in ["v1beta1", "v1beta2"] {
-        let list = fixture
-            .get(&format!("/apis/custom.metrics.k8s.io/{version}"))
-            .json();
-        assert_eq!(
-            list["groupVersion"],
-            format!("custom.metrics.k8s.io/{version}")
-        );
+        let list = fixture.get(&format!("/apis/custom.metrics.k8s.io/{version}")).json();
+        assert_eq!(list["groupVersion"], format!("custom.metrics.k8s.io/{version}"));
         let resources = list["resources"].as_array().expect("resources");
         let scope = |name: &str| {
             let mut found = resources.iter().filter(|resource| resource["name"] == name);
@@ -498,17 +405,10 @@ fn discovery_lists_what_can_be_asked_for_in_both_versions() {
         ] {
             assert_eq!(scope(name), want, "{name}");
         }
-        assert!(
-            resources
-                .iter()
-                .all(|resource| resource["verbs"] == json!(["get"]))
-        );
+        assert!(resources.iter().all(|resource| resource["verbs"] == json!(["get"])));
     }
     assert_eq!(fixture.get("/apis").json()["kind"], "APIGroupList");
-    assert_eq!(
-        fixture.get("/apis/custom.metrics.k8s.io").json()["kind"],
-        "APIGroup"
-    );
+    assert_eq!(fixture.get("/apis/custom.metrics.k8s.io").json()["kind"], "APIGroup");
 }
 
 #[test]
@@ -520,18 +420,13 @@ fn the_aggregated_document_is_negotiated_and_cached_by_its_tag() {
     assert_eq!(full.headers[VARY], "Accept");
     assert_eq!(full.headers[CACHE_CONTROL], "public");
     let again = |tag: &HeaderValue| {
-        let request = Request::get("/apis")
-            .header(ACCEPT, DISCOVERY)
-            .header(IF_NONE_MATCH, tag);
+        let request = Request::get("/apis").header(ACCEPT, DISCOVERY).header(IF_NONE_MATCH, tag);
         fixture.answer(request, fixture.now)
     };
     let known = again(&full.headers[ETAG]);
     assert_eq!((known.status, known.body.as_str()), (304, ""));
     assert_eq!(known.headers[ETAG], full.headers[ETAG]);
-    assert_eq!(
-        again(&HeaderValue::from_static("\"other\"")).body,
-        full.body
-    );
+    assert_eq!(again(&HeaderValue::from_static("\"other\"")).body, full.body);
 }
 
 #[test]
@@ -552,10 +447,7 @@ fn probes_follow_the_state_and_discovery_does_not() {
     assert_eq!(answers("/readyz"), (200, "ok".into()));
     assert_eq!(
         answers("/readyz?verbose"),
-        (
-            200,
-            "[+]ping ok\n[+]warm-up ok\n[+]shutdown ok\nreadyz check passed\n".into()
-        )
+        (200, "[+]ping ok\n[+]warm-up ok\n[+]shutdown ok\nreadyz check passed\n".into())
     );
     fixture.state.send_replace(State::Draining);
     assert_eq!(

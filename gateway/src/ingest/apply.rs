@@ -27,7 +27,7 @@ pub(super) struct Report {
 /// What became of a sample.
 pub(super) enum Applied {
     /// A new snapshot.
-    Snapshot(Draft),
+    Snapshot(Box<Draft>),
     /// A sample is missing before this one; a full one must follow.
     Gap,
 }
@@ -107,7 +107,7 @@ impl Report {
         }
         self.sequence = sample.sequence;
         let provenance = sample.trace.and_then(|trace| provenance(trace, received));
-        Ok(Applied::Snapshot(Draft {
+        Ok(Applied::Snapshot(Box::new(Draft {
             snapshot: Snapshot {
                 reporter: Arc::clone(reporter),
                 received,
@@ -117,7 +117,7 @@ impl Report {
                 provenance: None,
             },
             provenance,
-        }))
+        })))
     }
 
     /// Sets or removes one series. A scope that this version does not know is ignored.
@@ -133,7 +133,8 @@ impl Report {
         let before = held.map_or(0, |series| series.len());
         let others =
             held.into_iter().flat_map(|series| series.iter()).filter(|s| s.labels != labels);
-        let new = value.map(|(value, source)| Series { labels: Arc::clone(&labels), value, source });
+        let new =
+            value.map(|(value, source)| Series { labels: Arc::clone(&labels), value, source });
         let series: Arc<[Series]> = others.cloned().chain(new).collect();
         self.count = self.count - before + series.len();
         if self.count > limits::MAX_SERIES {

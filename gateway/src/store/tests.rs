@@ -121,14 +121,11 @@ async fn values_of_an_ended_stream_stay_until_they_are_forgotten() {
 #[tokio::test]
 async fn a_full_store_refuses_a_new_rank_and_still_takes_a_known_one() {
     let store = Arc::new(Store::default());
-    let writers: Vec<_> = (0..MAX_REPORTERS)
-        .map(|n| store.claim(reporter(&format!("mc{}", n / 128), n as u32 % 128, 1.0)))
+    let writers: Vec<_> = (0..u32::try_from(MAX_REPORTERS).expect("fits"))
+        .map(|n| store.claim(reporter(&format!("mc{}", n / 128), n % 128, 1.0)))
         .collect::<Result<_, _>>()
         .expect("room for all");
-    assert_eq!(
-        store.claim(reporter("one-more", 0, 1.0)).expect_err("no room"),
-        ClaimError::Full
-    );
+    assert_eq!(store.claim(reporter("one-more", 0, 1.0)).expect_err("no room"), ClaimError::Full);
     store.claim(reporter("mc0", 0, 1.0)).expect("a reconnect needs no room");
     assert_eq!(store.sizes(), (MAX_REPORTERS / 128, MAX_REPORTERS));
     drop(writers);

@@ -42,10 +42,7 @@ fn floats_have_the_text_that_kubernetes_gives_them() {
 #[test]
 fn what_an_autoscaler_cannot_read_has_no_quantity() {
     for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-        assert!(matches!(
-            Quantity::try_from(value),
-            Err(RangeError::NotFinite(_))
-        ));
+        assert!(matches!(Quantity::try_from(value), Err(RangeError::NotFinite(_))));
     }
     for value in [9.200_000_000_000_002e15, -9.3e15, f64::MAX] {
         assert_eq!(Quantity::try_from(value), Err(RangeError::TooLarge(value)));
@@ -98,9 +95,7 @@ fn every_suffix_is_read_and_written_back_in_canonical_form() {
         ("00000000000000000000000000000000000000000001", "1"),
     ];
     for (input, want) in table {
-        let quantity: Quantity = input
-            .parse()
-            .unwrap_or_else(|error| panic!("{input}: {error}"));
+        let quantity: Quantity = input.parse().unwrap_or_else(|error| panic!("{input}: {error}"));
         assert_eq!(quantity.to_string(), want, "of {input}");
     }
 }
@@ -123,10 +118,7 @@ fn what_is_no_quantity_is_refused() {
         ("8Ei", ParseError::TooLarge),
         ("10E", ParseError::TooLarge),
         ("1e99999999999999999999", ParseError::TooLarge),
-        (
-            "123456789012345678901234567890123456789",
-            ParseError::TooLarge,
-        ),
+        ("123456789012345678901234567890123456789", ParseError::TooLarge),
     ];
     for (input, want) in table {
         assert_eq!(input.parse::<Quantity>(), Err(want), "of {input:?}");
@@ -135,19 +127,9 @@ fn what_is_no_quantity_is_refused() {
 
 #[test]
 fn an_autoscaler_reads_thousandths_rounded_up() {
-    let table = [
-        ("0", 0),
-        ("1n", 1),
-        ("-1n", 0),
-        ("1500m", 1500),
-        ("1k", 1_000_000),
-    ];
+    let table = [("0", 0), ("1n", 1), ("-1n", 0), ("1500m", 1500), ("1k", 1_000_000)];
     for (input, want) in table {
-        assert_eq!(
-            input.parse::<Quantity>().unwrap().milli_value(),
-            want,
-            "of {input}"
-        );
+        assert_eq!(input.parse::<Quantity>().unwrap().milli_value(), want, "of {input}");
     }
 }
 

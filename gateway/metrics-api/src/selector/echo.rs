@@ -27,10 +27,8 @@ impl Serialize for Selector {
     /// Equalities stand in `matchLabels`, one for each key, all else in `matchExpressions`. The
     /// comparisons have no operator there; they borrow `Gt` and `Lt` of node selectors.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut echo = LabelSelector {
-            match_labels: BTreeMap::new(),
-            match_expressions: Vec::new(),
-        };
+        let mut echo =
+            LabelSelector { match_labels: BTreeMap::new(), match_expressions: Vec::new() };
         for requirement in self.requirements() {
             let key = requirement.key.as_str();
             let (operator, values) = match &requirement.condition {
@@ -47,11 +45,7 @@ impl Serialize for Selector {
                 Condition::GreaterThan(bound) => ("Gt", vec![bound.to_string()]),
                 Condition::LessThan(bound) => ("Lt", vec![bound.to_string()]),
             };
-            echo.match_expressions.push(LabelSelectorRequirement {
-                key,
-                operator,
-                values,
-            });
+            echo.match_expressions.push(LabelSelectorRequirement { key, operator, values });
         }
         echo.serialize(serializer)
     }

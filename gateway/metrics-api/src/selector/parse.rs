@@ -13,10 +13,7 @@ pub(super) fn requirements(text: &str) -> Result<Vec<Requirement>, SelectorError
         return Err(SelectorError::TooLong(text.len()));
     }
     let unexpected = |word: Word<'_>, expected| {
-        Err(SelectorError::Unexpected {
-            found: word.text().to_owned(),
-            expected,
-        })
+        Err(SelectorError::Unexpected { found: word.text().to_owned(), expected })
     };
     let mut words = Words::new(text);
     let mut requirements = Vec::new();
@@ -47,10 +44,7 @@ fn requirement(words: &mut Words<'_>) -> Result<Requirement, RequirementError> {
     let Word::Name(key) = key else {
         return unexpected(key, "identifier");
     };
-    check_key(key).map_err(|reason| RequirementError::Key {
-        key: key.to_owned(),
-        reason,
-    })?;
+    check_key(key).map_err(|reason| RequirementError::Key { key: key.to_owned(), reason })?;
     let condition = match words.peek() {
         _ if negated => Condition::DoesNotExist,
         Word::End | Word::Symbol(",") => Condition::Exists,
@@ -64,10 +58,7 @@ fn requirement(words: &mut Words<'_>) -> Result<Requirement, RequirementError> {
             other => return unexpected(other, "in, notin, =, ==, !=, gt, lt"),
         },
     };
-    Ok(Requirement {
-        key: key.to_owned(),
-        condition,
-    })
+    Ok(Requirement { key: key.to_owned(), condition })
 }
 
 /// One value, which may be empty.
@@ -137,10 +128,7 @@ fn checked(key: &str, nth: usize, value: &str) -> Result<(), RequirementError> {
 }
 
 fn unexpected<T>(word: Word<'_>, expected: &'static str) -> Result<T, RequirementError> {
-    Err(RequirementError::Unexpected {
-        found: word.text().to_owned(),
-        expected,
-    })
+    Err(RequirementError::Unexpected { found: word.text().to_owned(), expected })
 }
 
 /// A word of a selector.
@@ -169,9 +157,7 @@ struct Words<'a> {
 
 impl<'a> Words<'a> {
     fn new(text: &'a str) -> Self {
-        Self {
-            words: Split { rest: text }.peekable(),
-        }
+        Self { words: Split { rest: text }.peekable() }
     }
 
     fn peek(&mut self) -> Word<'a> {
@@ -201,15 +187,10 @@ impl<'a> Iterator for Split<'a> {
         } else if symbol {
             1
         } else {
-            text.find(|c| SPACE.contains(&c) || SYMBOL.contains(&c))
-                .unwrap_or(text.len())
+            text.find(|c| SPACE.contains(&c) || SYMBOL.contains(&c)).unwrap_or(text.len())
         };
         let (word, rest) = text.split_at_checked(end)?;
         self.rest = rest;
-        Some(if symbol {
-            Word::Symbol(word)
-        } else {
-            Word::Name(word)
-        })
+        Some(if symbol { Word::Symbol(word) } else { Word::Name(word) })
     }
 }

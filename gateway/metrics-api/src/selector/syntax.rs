@@ -69,11 +69,7 @@ pub(super) fn check_value(value: &str) -> Result<(), String> {
 }
 
 fn none(wrong: &[String]) -> Result<(), String> {
-    if wrong.is_empty() {
-        Ok(())
-    } else {
-        Err(wrong.join("; "))
-    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
 }
 
 fn too_long(limit: usize) -> String {
@@ -82,9 +78,7 @@ fn too_long(limit: usize) -> String {
 
 fn is_name(text: &str) -> bool {
     ends_are(text, |byte| byte.is_ascii_alphanumeric())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
 fn is_subdomain(text: &str) -> bool {

@@ -73,57 +73,26 @@ fn the_canonical_text_is_sorted_and_without_spaces() {
         ("example.com/App_1=v.1", "example.com/App_1=v.1"),
     ];
     for (selector, want) in table {
-        assert_eq!(
-            Selector::parse(selector).unwrap().to_string(),
-            want,
-            "of {selector:?}"
-        );
+        assert_eq!(Selector::parse(selector).unwrap().to_string(), want, "of {selector:?}");
     }
 }
 
 #[test]
 fn errors_have_the_texts_of_kubernetes() {
     let table = [
-        (
-            ",",
-            "found ',', expected: !, identifier, or 'end of string'",
-        ),
-        (
-            "=a",
-            "found '=', expected: !, identifier, or 'end of string'",
-        ),
+        (",", "found ',', expected: !, identifier, or 'end of string'"),
+        ("=a", "found '=', expected: !, identifier, or 'end of string'"),
         ("a,", "found '', expected: identifier after ','"),
         ("a,,b", "found ',', expected: identifier after ','"),
         ("a=b c", "found 'c', expected: ',' or 'end of string'"),
         ("!a=b", "found '=', expected: ',' or 'end of string'"),
-        (
-            "!",
-            "unable to parse requirement: found '', expected: identifier",
-        ),
-        (
-            "a b",
-            "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt",
-        ),
-        (
-            "a=(",
-            "unable to parse requirement: found '(', expected: identifier",
-        ),
-        (
-            "a in b",
-            "unable to parse requirement: found 'b', expected: '('",
-        ),
-        (
-            "a in (",
-            "unable to parse requirement: found '', expected: ',', ')' or identifier",
-        ),
-        (
-            "a in (b",
-            "unable to parse requirement: found '', expected: ',' or ')'",
-        ),
-        (
-            "a in (b c)",
-            "unable to parse requirement: found 'c', expected: ',' or ')'",
-        ),
+        ("!", "unable to parse requirement: found '', expected: identifier"),
+        ("a b", "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt"),
+        ("a=(", "unable to parse requirement: found '(', expected: identifier"),
+        ("a in b", "unable to parse requirement: found 'b', expected: '('"),
+        ("a in (", "unable to parse requirement: found '', expected: ',', ')' or identifier"),
+        ("a in (b", "unable to parse requirement: found '', expected: ',' or ')'"),
+        ("a in (b c)", "unable to parse requirement: found 'c', expected: ',' or ')'"),
         (
             "a>x",
             "unable to parse requirement: values[0]: Invalid value: \"x\": for 'Gt', 'Lt' \
@@ -156,14 +125,12 @@ fn names_and_values_of_labels_are_checked() {
     for good in ["a/b", "a.b-c/d_e.F", "1", &fits, &format!("x={fits}")] {
         assert!(Selector::parse(good).is_ok(), "{good}");
     }
-    for bad in [
-        "/a", "a/", "a/b/c", "A/b", "-.x/b", "a../b", "a_", "é", "a=é", "a=-b", "a\0", &too_long,
-    ] {
+    for bad in
+        ["/a", "a/", "a/b/c", "A/b", "-.x/b", "a../b", "a_", "é", "a=é", "a=-b", "a\0", &too_long]
+    {
         assert!(Selector::parse(bad).is_err(), "{bad}");
     }
-    let error = Selector::parse(&format!("x={too_long}"))
-        .unwrap_err()
-        .to_string();
+    let error = Selector::parse(&format!("x={too_long}")).unwrap_err().to_string();
     assert!(error.ends_with("must be no more than 63 bytes"), "{error}");
 }
 
@@ -194,11 +161,7 @@ fn a_selector_is_echoed_as_a_label_selector() {
     ];
     for (selector, want) in table {
         let selector = Selector::parse(selector).unwrap();
-        assert_eq!(
-            serde_json::to_string(&selector).unwrap(),
-            want,
-            "of {selector}"
-        );
+        assert_eq!(serde_json::to_string(&selector).unwrap(), want, "of {selector}");
     }
 }
 
@@ -233,10 +196,7 @@ fn written(operator: &str, key: &str, values: &[String], space: &str) -> String 
         "exists" => format!("{space}{key}{space}"),
         "!" => format!("!{space}{key}"),
         "in" | "notin" => {
-            format!(
-                "{key} {operator}{space}({space}{})",
-                values.join(&format!("{space},{space}"))
-            )
+            format!("{key} {operator}{space}({space}{})", values.join(&format!("{space},{space}")))
         }
         _ => format!("{key}{space}{operator}{space}{}", values[0]),
     }

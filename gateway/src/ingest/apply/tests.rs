@@ -65,7 +65,8 @@ fn value(snapshot: &Snapshot, metric: &str, queue: Option<&str>) -> Option<f64> 
 #[test]
 fn a_delta_changes_adds_and_removes_series_and_keeps_the_rest() {
     let mut report = Report::default();
-    let first = vec![series("a", None, 1.0), series("a", Some("batch"), 2.0), series("b", None, 3.0)];
+    let first =
+        vec![series("a", None, 1.0), series("a", Some("batch"), 2.0), series("b", None, 3.0)];
     snapshot(apply(&mut report, sample(1, true, first)));
 
     let mut delta = sample(2, false, vec![series("a", None, 10.0), series("c", None, 4.0)]);

@@ -1,0 +1,426 @@
+//! A Flux instance as numbers: ranks, queues, jobs and a first-fit scheduler.
+//!
+//! Everything that the simulator says is read from here, by [`crate::answers`]; what happens to it
+//! comes from the [`crate::Simulator`] handle or from [`crate::day`]. No I/O and no clock: a time
+//! that Flux would record is passed in.
+//!
+//! What holds always: an id of a core or gpu belongs to at most one job, a running job has all that
+//! it asked for, and jobs start only on ranks that are up.
+
+mod job;
+mod tally;
+
+use std::collections::BTreeMap;
+
+use flux_client::Idset;
+
+pub use self::{
+    job::{Hold, Job, JobId, Need, Outcome, State},
+    tally::{Outcomes, States, Tallies, Tally},
+};
+
+/// Ranks of an instance: as many as fit in the RPCs that a broker still answers in a second.
+pub const MAX_RANKS: u32 = 16 * 1024;
+
+/// Cores, or gpus, of a rank.
+pub const MAX_IDS: u32 = 1024;
+
+/// Jobs that are not inactive: more than any test waits for, and 10 MB at most.
+pub const MAX_ACTIVE_JOBS: usize = 100_000;
+
+/// Pending jobs that the scheduler looks at in each queue, like sched-simple's `alloc-limit`.
+const LOOK_AHEAD: usize = 8;
+
+/// What the ranks are made of; all have the same shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Ranks that R lists, whether their brokers run or not.
+    pub size: u32,
+    /// Cores of each rank.
+    pub cores: u32,
+    /// Gpus of each rank.
+    pub gpus: u32,
+}
+
+/// A named queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// Also the property that its ranks have.
+    pub name: String,
+    /// The ranks that it `requires`; `None` is every rank, with no property.
+    pub ranks: Option<Idset>,
+}
+
+/// Why a job is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SubmitError {
+    /// The instance has no such queue.
+    #[error("no queue is named {0:?}")]
+    NoSuchQueue(String),
+    /// The bound of this model.
+    #[error("{MAX_ACTIVE_JOBS} jobs are active already: finish some first")]
+    TooMany,
+}
+
+/// The model.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    shape: Shape,
+    queues: Vec<Queue>,
+    ranks: Vec<Rank>,
+    jobs: BTreeMap<JobId, Job>,
+    /// Of jobs that are inactive, by queue; the last entry is for jobs without one.
+    outcomes: Vec<Outcomes>,
+    drained: BTreeMap<u32, Drain>,
+    next_job: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Rank {
+    online: bool,
+    torpid: bool,
+    excluded: bool,
+    /// Who has each core.
+    cores: Vec<Option<JobId>>,
+    /// Who has each gpu.
+    gpus: Vec<Option<JobId>>,
+}
+
+/// Why and when a rank was drained.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Drain {
+    /// Seconds since the epoch.
+    pub(crate) timestamp: f64,
+    pub(crate) reason: String,
+}
+
+impl Instance {
+    /// All ranks online and empty. Sizes are cut to [`MAX_RANKS`] and [`MAX_IDS`].
+    pub fn new(shape: Shape, queues: Vec<Queue>) -> Self {
+        let shape = Shape {
+            size: shape.size.clamp(1, MAX_RANKS),
+            cores: shape.cores.min(MAX_IDS),
+            gpus: shape.gpus.min(MAX_IDS),
+        };
+        let rank = Rank {
+            online: true,
+            torpid: false,
+            excluded: false,
+            cores: (0..shape.cores).map(|_| None).collect(),
+            gpus: (0..shape.gpus).map(|_| None).collect(),
+        };
+        Self {
+            ranks: (0..shape.size).map(|_| rank.clone()).collect(),
+            outcomes: (0..=queues.len()).map(|_| Outcomes::default()).collect(),
+            shape,
+            queues,
+            jobs: BTreeMap::new(),
+            drained: BTreeMap::new(),
+            next_job: FIRST_JOB,
+        }
+    }
+
+    /// What its ranks are made of.
+    pub const fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// Its queues, in the order of the configuration; none means the anonymous one.
+    pub fn queues(&self) -> &[Queue] {
+        &self.queues
+    }
+
+    /// Takes a job, and starts it at once where it fits. Without a queue it goes to the first one.
+    pub fn submit(
+        &mut self,
+        need: Need,
+        queue: Option<&str>,
+        hold: Option<Hold>,
+    ) -> Result<JobId, SubmitError> {
+        let queue = match queue {
+            None if self.queues.is_empty() => None,
+            None => Some(0),
+            Some(name) => {
+                let found = self.queues.iter().position(|queue| queue.name == name);
+                Some(found.ok_or_else(|| SubmitError::NoSuchQueue(name.to_owned()))?)
+            }
+        };
+        if self.jobs.len() >= MAX_ACTIVE_JOBS {
+            return Err(SubmitError::TooMany);
+        }
+        let id = JobId(self.next_job);
+        self.next_job += JOB_STEP;
+        self.jobs.insert(id, Job::new(need, queue, hold));
+        self.schedule();
+        Ok(id)
+    }
+
+    /// Ends what keeps a job in DEPEND, PRIORITY or, as a hold, in SCHED.
+    pub fn release(&mut self, job: JobId) {
+        if let Some(job) = self.jobs.get_mut(&job) {
+            job.release();
+        }
+        self.schedule();
+    }
+
+    /// Moves a running job to CLEANUP, where it keeps its resources until [`finish`](Self::finish).
+    pub fn clean_up(&mut self, job: JobId) {
+        if let Some(job) = self.jobs.get_mut(&job) {
+            job.clean_up();
+        }
+    }
+
+    /// Makes an active job inactive, whatever its state; a job that is not active is left alone.
+    pub fn finish(&mut self, job: JobId, outcome: Outcome) {
+        self.end(job, outcome);
+        self.schedule();
+    }
+
+    /// Forgets the inactive jobs, as `flux job purge` does.
+    pub fn purge(&mut self) {
+        self.outcomes.iter_mut().for_each(Outcomes::purge);
+    }
+
+    /// Takes ranks out of use; jobs that run there run on.
+    pub fn drain(&mut self, ranks: &Idset, reason: &str, timestamp: f64) {
+        for rank in self.known(ranks) {
+            let reason = reason.to_owned();
+            self.drained.insert(rank, Drain { timestamp, reason });
+        }
+    }
+
+    /// Puts drained ranks back into use.
+    pub fn undrain(&mut self, ranks: &Idset) {
+        self.drained.retain(|&rank, _| !ranks.contains(rank));
+        self.schedule();
+    }
+
+    /// A broker is gone: its jobs fail, its rank stays in R.
+    pub fn lose(&mut self, rank: u32) {
+        if let Some(rank) = self.rank_mut(rank) {
+            rank.online = false;
+        }
+        let on_it = |job: &Job| job.ranks.contains(rank);
+        let lost: Vec<_> =
+            self.jobs.iter().filter(|(_, job)| on_it(job)).map(|(&id, _)| id).collect();
+        lost.into_iter().for_each(|job| self.end(job, Outcome::Failed));
+        self.schedule();
+    }
+
+    /// A broker is back.
+    pub fn join(&mut self, rank: u32) {
+        if let Some(rank) = self.rank_mut(rank) {
+            rank.online = true;
+        }
+        self.schedule();
+    }
+
+    /// Sets whether a broker is slow to answer its heartbeat: down, but online.
+    pub fn set_torpid(&mut self, rank: u32, torpid: bool) {
+        if let Some(rank) = self.rank_mut(rank) {
+            rank.torpid = torpid;
+        }
+        self.schedule();
+    }
+
+    /// Sets which ranks the configuration excludes: they appear nowhere but in `resource.status`.
+    pub fn exclude(&mut self, ranks: &Idset) {
+        for (number, rank) in (0..).zip(&mut self.ranks) {
+            rank.excluded = ranks.contains(number);
+        }
+        self.schedule();
+    }
+
+    /// The state of an active job.
+    pub fn state(&self, job: JobId) -> Option<State> {
+        self.jobs.get(&job).map(Job::state)
+    }
+
+    /// Where an active job runs; empty while it is pending.
+    pub fn ranks_of(&self, job: JobId) -> Idset {
+        self.jobs.get(&job).map(|job| job.ranks.clone()).unwrap_or_default()
+    }
+
+    /// Active jobs in a state, oldest first.
+    pub fn jobs_in(&self, state: State) -> impl Iterator<Item = JobId> + '_ {
+        self.jobs.iter().filter(move |(_, job)| job.state() == state).map(|(&id, _)| id)
+    }
+
+    /// Brokers that are connected: the group `broker.online`.
+    pub fn online(&self) -> Idset {
+        self.ranks_that(|rank| rank.online)
+    }
+
+    /// Brokers that are not.
+    pub fn offline(&self) -> Idset {
+        self.ranks_that(|rank| !rank.online)
+    }
+
+    /// The group `broker.torpid`.
+    pub fn torpid(&self) -> Idset {
+        self.ranks_that(|rank| rank.torpid)
+    }
+
+    /// Ranks that the configuration excludes.
+    pub fn excluded(&self) -> Idset {
+        self.ranks_that(|rank| rank.excluded)
+    }
+
+    /// Ranks that the scheduler knows: R without the excluded ones.
+    pub fn all(&self) -> Idset {
+        self.ranks_that(|rank| !rank.excluded)
+    }
+
+    /// Ranks that get no new jobs: offline, torpid or drained.
+    pub fn down(&self) -> Idset {
+        (0..)
+            .zip(&self.ranks)
+            .filter(|(number, rank)| !rank.excluded && !self.is_up(*number, rank))
+            .map(|(number, _)| number)
+            .collect()
+    }
+
+    pub(crate) const fn drained(&self) -> &BTreeMap<u32, Drain> {
+        &self.drained
+    }
+
+    /// The ids of last and number of jobs, as `job-manager.stats-get` has them.
+    pub(crate) const fn max_jobid(&self) -> u64 {
+        if self.next_job == FIRST_JOB { 0 } else { self.next_job - JOB_STEP }
+    }
+
+    /// The cores and gpus of each rank that some job has.
+    pub(crate) fn allocated(&self) -> impl Iterator<Item = (u32, Idset, Idset)> + '_ {
+        let taken = |ids: &[Option<JobId>]| -> Idset {
+            (0..).zip(ids).filter(|(_, job)| job.is_some()).map(|(id, _)| id).collect()
+        };
+        (0..)
+            .zip(&self.ranks)
+            .map(move |(number, rank)| (number, taken(&rank.cores), taken(&rank.gpus)))
+            .filter(|(_, cores, gpus)| !cores.is_empty() || !gpus.is_empty())
+    }
+
+    fn ranks_that(&self, is: impl Fn(&Rank) -> bool) -> Idset {
+        (0..).zip(&self.ranks).filter(|(_, rank)| is(rank)).map(|(number, _)| number).collect()
+    }
+
+    fn rank_mut(&mut self, rank: u32) -> Option<&mut Rank> {
+        self.ranks.get_mut(usize::try_from(rank).ok()?)
+    }
+
+    fn known(&self, ranks: &Idset) -> Vec<u32> {
+        (0..self.shape.size).filter(|&rank| ranks.contains(rank)).collect()
+    }
+
+    fn is_up(&self, number: u32, rank: &Rank) -> bool {
+        rank.online && !rank.torpid && !self.drained.contains_key(&number)
+    }
+
+    fn end(&mut self, id: JobId, outcome: Outcome) {
+        let Some(job) = self.jobs.remove(&id) else {
+            return;
+        };
+        for rank in job.ranks.iter() {
+            if let Some(rank) = self.rank_mut(rank) {
+                let ids = rank.cores.iter_mut().chain(&mut rank.gpus);
+                ids.filter(|owner| **owner == Some(id)).for_each(|owner| *owner = None);
+            }
+        }
+        let queue = job.queue.unwrap_or(self.queues.len());
+        if let Some(outcomes) = self.outcomes.get_mut(queue) {
+            outcomes.count(outcome);
+        }
+    }
+
+    /// Starts what fits: oldest first, on the lowest ranks, a queue's next jobs tried behind one
+    /// that has to wait.
+    fn schedule(&mut self) {
+        let mut failed: Vec<usize> = self.outcomes.iter().map(|_| 0).collect();
+        let ready: Vec<JobId> =
+            self.jobs.iter().filter(|(_, job)| job.is_ready()).map(|(&id, _)| id).collect();
+        for id in ready {
+            let Some((need, queue)) = self.jobs.get(&id).map(|job| (job.need, job.queue)) else {
+                continue;
+            };
+            let Some(failed) = failed.get_mut(queue.unwrap_or(self.queues.len())) else {
+                continue;
+            };
+            if *failed >= LOOK_AHEAD {
+                continue;
+            }
+            match self.place(id, need, queue) {
+                Some(ranks) => {
+                    if let Some(job) = self.jobs.get_mut(&id) {
+                        job.start(ranks);
+                    }
+                }
+                None => *failed += 1,
+            }
+        }
+    }
+
+    /// Allocates all that a job needs, or nothing.
+    fn place(&mut self, id: JobId, need: Need, queue: Option<usize>) -> Option<Idset> {
+        let eligible = queue.and_then(|queue| self.queues.get(queue)?.ranks.as_ref());
+        let mut wanted = need.slots();
+        let mut plan = Vec::new();
+        for (number, rank) in (0..).zip(&self.ranks) {
+            if wanted == 0 {
+                break;
+            }
+            let usable = !rank.excluded && self.is_up(number, rank);
+            if usable && eligible.is_none_or(|ranks| ranks.contains(number)) {
+                let slots = rank.slots(need).min(wanted);
+                wanted -= slots;
+                if slots > 0 {
+                    plan.push((number, slots));
+                }
+            }
+        }
+        if wanted > 0 {
+            return None;
+        }
+        for &(number, slots) in &plan {
+            if let Some(rank) = self.rank_mut(number) {
+                rank.allocate(id, need, slots);
+            }
+        }
+        Some(plan.into_iter().map(|(number, _)| number).collect())
+    }
+}
+
+impl Rank {
+    /// How many slots of `need` still fit here.
+    fn slots(&self, need: Need) -> u32 {
+        let free = |ids: &[Option<JobId>]| ids.iter().filter(|owner| owner.is_none()).count();
+        let (cores, gpus) = (free(&self.cores), free(&self.gpus));
+        let fit = match need {
+            Need::Nodes(_) => usize::from(cores == self.cores.len() && gpus == self.gpus.len()),
+            Need::Slots { cores: 0, gpus: 0, .. } => 0,
+            Need::Slots { cores: each, gpus: 0, .. } => cores / each as usize,
+            Need::Slots { cores: 0, gpus: each, .. } => gpus / each as usize,
+            Need::Slots { cores: c, gpus: g, .. } => (cores / c as usize).min(gpus / g as usize),
+        };
+        u32::try_from(fit).unwrap_or(u32::MAX)
+    }
+
+    fn allocate(&mut self, job: JobId, need: Need, slots: u32) {
+        let (cores, gpus) = match need {
+            Need::Nodes(_) => (self.cores.len(), self.gpus.len()),
+            Need::Slots { cores, gpus, .. } => ((cores * slots) as usize, (gpus * slots) as usize),
+        };
+        let take = |ids: &mut [Option<JobId>], count| {
+            let free = ids.iter_mut().filter(|owner| owner.is_none());
+            free.take(count).for_each(|owner| *owner = Some(job));
+        };
+        take(&mut self.cores, cores);
+        take(&mut self.gpus, gpus);
+    }
+}
+
+/// Job ids of Flux are large and sparse: they hold the time of submission.
+const FIRST_JOB: u64 = 33_252_442_112;
+const JOB_STEP: u64 = 50_331_648;
+
+#[cfg(test)]
+mod tests;

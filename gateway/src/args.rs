@@ -3,9 +3,15 @@
 //! [`Args`] is what the user wrote, [`Config`] is what it means. All that is wrong is reported
 //! together, so that nobody has to start the gateway once per mistake.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    ffi::OsString, fmt, net::SocketAddr, ops::RangeInclusive, path::PathBuf, str::FromStr,
+    time::Duration,
+};
 
-use clap::Parser;
+use clap::{
+    Parser,
+    builder::{BoolishValueParser, OsStringValueParser},
+};
 use tracing_subscriber::EnvFilter;
 
 use crate::telemetry::{LogFormat, Logs};
@@ -64,19 +70,19 @@ pub struct Args {
 
     /// The certificate chain for both ports, in PEM form, the gateway's own certificate first. It
     /// and the key are read again every 2 s, and new ones are served with at once.
-    #[arg(long, env = "FLUXGAUGE_TLS_CERT", value_name = "FILE")]
-    pub tls_cert: Option<PathBuf>,
+    #[arg(long, env = "FLUXGAUGE_TLS_CERT", value_name = "FILE", value_parser = OsStringValueParser::new())]
+    pub tls_cert: Option<OsString>,
 
     /// The certificate's private key, in PEM form.
-    #[arg(long, env = "FLUXGAUGE_TLS_KEY", value_name = "FILE")]
-    pub tls_key: Option<PathBuf>,
+    #[arg(long, env = "FLUXGAUGE_TLS_KEY", value_name = "FILE", value_parser = OsStringValueParser::new())]
+    pub tls_key: Option<OsString>,
 
     /// Serve both ports without TLS; on loopback addresses only.
-    #[arg(long, env = "FLUXGAUGE_PLAIN_HTTP", value_parser = clap::builder::BoolishValueParser::new())]
+    #[arg(long, env = "FLUXGAUGE_PLAIN_HTTP", value_parser = BoolishValueParser::new())]
     pub plain_http: bool,
 
     /// Let --plain-http serve on any address: everyone on the way can read and forge metrics.
-    #[arg(long, env = "FLUXGAUGE_PLAIN_HTTP_ANYWHERE", value_parser = clap::builder::BoolishValueParser::new())]
+    #[arg(long, env = "FLUXGAUGE_PLAIN_HTTP_ANYWHERE", value_parser = BoolishValueParser::new())]
     pub plain_http_anywhere: bool,
 
     /// How long a value is served after it was last proved. Collectors are told it, and prove each
@@ -254,7 +260,7 @@ impl Check {
         &mut self,
         flag: &str,
         text: &str,
-        range: &std::ops::RangeInclusive<Duration>,
+        range: &RangeInclusive<Duration>,
     ) -> Option<Duration> {
         let problem = match humantime::parse_duration(text) {
             Ok(duration) if range.contains(&duration) => return Some(duration),
@@ -325,9 +331,13 @@ impl Check {
         if args.plain_http_anywhere && !args.plain_http {
             self.problem("--plain-http-anywhere means nothing without --plain-http".to_owned());
         }
-        match (&args.tls_cert, &args.tls_key, args.plain_http) {
+        // Manifests leave variables empty where they mean none.
+        let file = |path: &Option<OsString>| {
+            path.as_ref().filter(|path| !path.is_empty()).map(PathBuf::from)
+        };
+        match (file(&args.tls_cert), file(&args.tls_key), args.plain_http) {
             (Some(cert), Some(key), false) => {
-                return Some(TlsFiles { cert: cert.clone(), key: key.clone() });
+                return Some(TlsFiles { cert, key });
             }
             (None, None, true) => {}
             (None, None, false) => self.problem(

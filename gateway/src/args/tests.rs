@@ -56,6 +56,7 @@ fn bad_flags_say_which_and_why() {
     const TLS: &str = "--tls-cert a --tls-key b";
     let cases = [
         ("", "a certificate is needed"),
+        ("--tls-cert= --tls-key=", "a certificate is needed"),
         ("--tls-cert a", "--tls-cert needs --tls-key too"),
         ("--tls-key a", "--tls-key needs --tls-cert too"),
         ("--plain-http --plain-http-anywhere --tls-key a", "--plain-http contradicts"),

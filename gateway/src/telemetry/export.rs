@@ -46,6 +46,9 @@ pub(super) enum ExportError {
     /// The protocol is another one.
     #[error("OTLP over {0} is not supported: use grpc, whose usual port is 4317")]
     Protocol(String),
+    /// The receiver is to be reached by TLS.
+    #[error("OTLP by TLS, as in {0}, is not supported: use an http:// address")]
+    Https(String),
     /// The sampler is unknown, or its ratio is no number from 0 to 1.
     #[error(
         "OTEL_TRACES_SAMPLER={sampler} with OTEL_TRACES_SAMPLER_ARG={arg:?} is not supported: use \
@@ -97,6 +100,9 @@ impl Environment {
         }
         if let Some(other) = self.protocol.as_ref().filter(|protocol| *protocol != "grpc") {
             return Err(ExportError::Protocol(other.clone()));
+        }
+        if endpoint.starts_with("https:") {
+            return Err(ExportError::Https(endpoint.clone()));
         }
         Ok(Some(endpoint))
     }

@@ -234,7 +234,7 @@ async fn spans_of_reads_are_off_by_their_level_unless_there_is_a_receiver() {
 async fn the_environment_decides_whether_traces_are_sent() {
     const ENDPOINT: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1");
     type Variables<'a> = &'a [(&'a str, &'a str)];
-    let cases: [(Variables<'_>, Result<bool, &str>); 13] = [
+    let cases: [(Variables<'_>, Result<bool, &str>); 14] = [
         (&[], Ok(false)),
         (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "")], Ok(false)),
         (&[ENDPOINT], Ok(true)),
@@ -261,6 +261,7 @@ async fn the_environment_decides_whether_traces_are_sent() {
             ],
             Err("a ratio from 0 to 1"),
         ),
+        (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "https://a")], Err("use an http:// address")),
         (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "not a uri")], Err("the exporter refused")),
     ];
     for (variables, want) in cases {

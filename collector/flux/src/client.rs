@@ -44,9 +44,7 @@ pub struct ClientConfig {
 
 impl Default for ClientConfig {
     fn default() -> Self {
-        Self {
-            max_body: wire::DEFAULT_MAX_BODY,
-        }
+        Self { max_body: wire::DEFAULT_MAX_BODY }
     }
 }
 
@@ -143,10 +141,7 @@ impl Client {
         let path = endpoint.path();
         let socket = UnixStream::connect(path)
             .await
-            .map_err(|source| ConnectError::Connect {
-                path: path.to_owned(),
-                source,
-            })?;
+            .map_err(|source| ConnectError::Connect { path: path.to_owned(), source })?;
         Self::over(socket, config).await
     }
 
@@ -162,9 +157,7 @@ impl Client {
             _ => ConnectError::Handshake(error),
         })?;
         wire::handshake(byte).map_err(|errno| ConnectError::Refused { errno })?;
-        let client = Self {
-            handle: Handle::first(),
-        };
+        let client = Self { handle: Handle::first() };
         let decoder = Decoder::new(config.max_body);
         let connection = Connection::new(socket, decoder, client.handle.uncounted());
         Ok((client, connection))
@@ -181,15 +174,9 @@ impl Client {
         payload: &impl Serialize,
     ) -> Result<T, RpcError> {
         let response = self.rpc_bytes(topic, nodeid, payload).await?;
-        let json: &[u8] = if response.is_empty() {
-            b"null"
-        } else {
-            &response
-        };
-        serde_json::from_slice(json).map_err(|source| RpcError::Payload {
-            topic: topic.to_owned(),
-            source,
-        })
+        let json: &[u8] = if response.is_empty() { b"null" } else { &response };
+        serde_json::from_slice(json)
+            .map_err(|source| RpcError::Payload { topic: topic.to_owned(), source })
     }
 
     /// The same with the response's bytes as they came, empty if there were none.
@@ -232,14 +219,10 @@ impl Client {
             let subscription = state.session.subscribe(prefix)?;
             state.events.insert(subscription, Mailbox::new(KEPT_EVENTS));
             drop(state);
-            Events {
-                handle: self.handle.clone(),
-                subscription,
-            }
+            Events { handle: self.handle.clone(), subscription }
         };
         let payload = serde_json::json!({ "topic": prefix });
-        self.rpc_bytes("event.subscribe", NODEID_ANY, &payload)
-            .await?;
+        self.rpc_bytes("event.subscribe", NODEID_ANY, &payload).await?;
         Ok(events)
     }
 
@@ -251,22 +234,12 @@ impl Client {
         streaming: bool,
         keep: usize,
     ) -> Result<Responses, RpcError> {
-        let payload = serde_json::to_vec(payload).map_err(|source| RpcError::Request {
-            topic: topic.to_owned(),
-            source,
-        })?;
+        let payload = serde_json::to_vec(payload)
+            .map_err(|source| RpcError::Request { topic: topic.to_owned(), source })?;
         let payload = (payload != b"null").then(|| payload.into());
-        let call = Call {
-            topic,
-            nodeid,
-            payload,
-            streaming,
-        };
+        let call = Call { topic, nodeid, payload, streaming };
         let matchtag = self.handle.lock().start(call, keep)?;
-        Ok(Responses {
-            handle: self.handle.clone(),
-            matchtag,
-        })
+        Ok(Responses { handle: self.handle.clone(), matchtag })
     }
 }
 

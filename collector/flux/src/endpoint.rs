@@ -93,10 +93,7 @@ impl Endpoint {
             return Err(ParseError::Nul { uri: uri() });
         }
         if bytes.len() > MAX_PATH {
-            return Err(ParseError::TooLong {
-                uri: uri(),
-                len: bytes.len(),
-            });
+            return Err(ParseError::TooLong { uri: uri(), len: bytes.len() });
         }
         Ok(Self { path })
     }
@@ -115,13 +112,9 @@ impl FromStr for Endpoint {
             return Err(ParseError::Empty);
         }
         match uri.split_once("://") {
-            None => Err(ParseError::NoScheme {
-                uri: uri.to_owned(),
-            }),
+            None => Err(ParseError::NoScheme { uri: uri.to_owned() }),
             Some(("local", path)) => Self::local(path),
-            Some(_) => Err(ParseError::Scheme {
-                uri: uri.to_owned(),
-            }),
+            Some(_) => Err(ParseError::Scheme { uri: uri.to_owned() }),
         }
     }
 }
@@ -154,22 +147,15 @@ pub fn candidates(flux_uri: Option<&str>, root: &Path) -> Result<Vec<Endpoint>, 
     }
     let directories = DIRECTORIES.map(|directory| root.join(directory));
     let usual = directories.iter().map(|directory| directory.join("local"));
-    let ranked = directories
-        .iter()
-        .flat_map(|directory| ranked_sockets(directory));
+    let ranked = directories.iter().flat_map(|directory| ranked_sockets(directory));
     // A root that is too deep makes them too long: then there is nothing to try.
-    Ok(usual
-        .chain(ranked)
-        .filter_map(|path| Endpoint::local(path).ok())
-        .collect())
+    Ok(usual.chain(ranked).filter_map(|path| Endpoint::local(path).ok()).collect())
 }
 
 /// The first of the [`candidates`] whose socket file is there.
 pub fn discover(flux_uri: Option<&str>, root: &Path) -> Result<Option<Endpoint>, ParseError> {
     let candidates = candidates(flux_uri, root)?;
-    Ok(candidates
-        .into_iter()
-        .find(|endpoint| endpoint.path().exists()))
+    Ok(candidates.into_iter().find(|endpoint| endpoint.path().exists()))
 }
 
 /// `local-<rank>` files of a directory, by rank; none if it cannot be read.

@@ -106,9 +106,7 @@ impl Hostlist {
 
     /// Their names, in order.
     pub fn iter(&self) -> impl Iterator<Item = String> + '_ {
-        self.runs
-            .iter()
-            .flat_map(|run| (0..run.len()).map(|index| run.host(index)))
+        self.runs.iter().flat_map(|run| (0..run.len()).map(|index| run.host(index)))
     }
 
     fn push(&mut self, run: Run, at: usize) -> Result<(), ParseError> {
@@ -125,17 +123,11 @@ impl Hostlist {
 impl Run {
     /// At least 1; 2^64 hosts are refused before, by [`MAX_HOSTS`].
     fn len(&self) -> u64 {
-        self.numbers.map_or(1, |numbers| {
-            (numbers.last - numbers.first).saturating_add(1)
-        })
+        self.numbers.map_or(1, |numbers| (numbers.last - numbers.first).saturating_add(1))
     }
 
     fn host(&self, index: u64) -> String {
-        let Self {
-            prefix,
-            suffix,
-            numbers,
-        } = self;
+        let Self { prefix, suffix, numbers } = self;
         match numbers {
             None => format!("{prefix}{suffix}"),
             Some(Numbers { first, width, .. }) => {
@@ -158,18 +150,10 @@ impl Run {
         match number(digits) {
             Some((first, width)) => Self {
                 prefix: prefix.to_owned(),
-                numbers: Some(Numbers {
-                    first,
-                    last: first,
-                    width,
-                }),
+                numbers: Some(Numbers { first, last: first, width }),
                 suffix: suffix.to_owned(),
             },
-            None => Self {
-                prefix: host.to_owned(),
-                numbers: None,
-                suffix: String::new(),
-            },
+            None => Self { prefix: host.to_owned(), numbers: None, suffix: String::new() },
         }
     }
 }
@@ -190,10 +174,7 @@ impl FromStr for Hostlist {
                 None => list.push(Run::of_host(part), at)?,
                 Some((prefix, rest)) => {
                     let (inner, suffix) = rest.split_once(']').ok_or_else(|| brackets(part, at))?;
-                    if [prefix, inner, suffix]
-                        .iter()
-                        .any(|piece| piece.contains(['[', ']']))
-                    {
+                    if [prefix, inner, suffix].iter().any(|piece| piece.contains(['[', ']'])) {
                         return Err(brackets(part, at));
                     }
                     let mut inner_at = at + prefix.len() + 1;
@@ -236,16 +217,8 @@ fn number(digits: &str) -> Option<(u64, usize)> {
     let plain = !digits.is_empty()
         && digits.len() <= MAX_DIGITS
         && digits.bytes().all(|byte| byte.is_ascii_digit());
-    let width = if digits.starts_with('0') {
-        digits.len()
-    } else {
-        1
-    };
-    digits
-        .parse()
-        .ok()
-        .filter(|_| plain)
-        .map(|number| (number, width))
+    let width = if digits.starts_with('0') { digits.len() } else { 1 };
+    digits.parse().ok().filter(|_| plain).map(|number| (number, width))
 }
 
 fn split_outside_brackets(text: &str) -> impl Iterator<Item = &str> {
@@ -261,10 +234,7 @@ fn split_outside_brackets(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn brackets(part: &str, at: usize) -> ParseError {
-    ParseError::Brackets {
-        at,
-        found: head(part),
-    }
+    ParseError::Brackets { at, found: head(part) }
 }
 
 fn head(text: &str) -> String {
@@ -274,10 +244,8 @@ fn head(text: &str) -> String {
 impl fmt::Display for Hostlist {
     /// Neighbours of one family share brackets, as libflux prints them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, family) in self
-            .runs
-            .chunk_by(|a, b| a.numbers.is_some() && a.family() == b.family())
-            .enumerate()
+        for (index, family) in
+            self.runs.chunk_by(|a, b| a.numbers.is_some() && a.family() == b.family()).enumerate()
         {
             let Some(Run { prefix, suffix, .. }) = family.first() else {
                 continue;

@@ -71,21 +71,12 @@ impl Idset {
     /// All ids from `first` to `last`, both included; empty if there are none.
     pub fn range(first: u32, last: u32) -> Self {
         let last = last.min(MAX_ID);
-        Self {
-            ranges: if first <= last {
-                vec![(first, last)]
-            } else {
-                Vec::new()
-            },
-        }
+        Self { ranges: if first <= last { vec![(first, last)] } else { Vec::new() } }
     }
 
     /// How many ids it has.
     pub fn len(&self) -> u64 {
-        self.ranges
-            .iter()
-            .map(|(first, last)| u64::from(last - first) + 1)
-            .sum()
+        self.ranges.iter().map(|(first, last)| u64::from(last - first) + 1).sum()
     }
 
     /// Whether it has none.
@@ -96,9 +87,7 @@ impl Idset {
     /// Whether `id` is one of them.
     pub fn contains(&self, id: u32) -> bool {
         let before = self.ranges.partition_point(|(_, last)| *last < id);
-        self.ranges
-            .get(before)
-            .is_some_and(|(first, _)| *first <= id)
+        self.ranges.get(before).is_some_and(|(first, _)| *first <= id)
     }
 
     /// The smallest id.

@@ -161,11 +161,7 @@ impl Message {
     ///
     /// Matchtag 0 means that no response is wanted and sets NORESPONSE.
     pub fn request(topic: &str, nodeid: u32, matchtag: u32, payload: Option<Bytes>) -> Self {
-        let flags = if matchtag == 0 {
-            Flags::ROUTE | Flags::NORESPONSE
-        } else {
-            Flags::ROUTE
-        };
+        let flags = if matchtag == 0 { Flags::ROUTE | Flags::NORESPONSE } else { Flags::ROUTE };
         Self {
             kind: Kind::Request { nodeid, matchtag },
             flags: flags.for_parts(Some(topic), payload.as_ref()),
@@ -209,11 +205,7 @@ impl Message {
         publisher: Option<Bytes>,
         payload: Option<Bytes>,
     ) -> Self {
-        let flags = if publisher.is_some() {
-            Flags::ROUTE
-        } else {
-            Flags::empty()
-        };
+        let flags = if publisher.is_some() { Flags::ROUTE } else { Flags::empty() };
         Self {
             kind: Kind::Event { sequence },
             flags: flags.for_parts(Some(topic), payload.as_ref()),
@@ -227,10 +219,7 @@ impl Message {
 
     fn answer(request: &Self, errnum: u32, payload: Option<Bytes>) -> Self {
         Self {
-            kind: Kind::Response {
-                errnum,
-                matchtag: request.matchtag(),
-            },
+            kind: Kind::Response { errnum, matchtag: request.matchtag() },
             flags: (request.flags | Flags::ROUTE)
                 .for_parts(request.topic.as_deref(), payload.as_ref()),
             userid: 0,
@@ -255,14 +244,8 @@ impl Message {
     ///
     /// On an error nothing is appended.
     pub fn encode(&self, out: &mut BytesMut) -> Result<(), EncodeError> {
-        let flags = self
-            .flags
-            .for_parts(self.topic.as_deref(), self.payload.as_ref());
-        let flags = if self.routes.is_empty() {
-            flags
-        } else {
-            flags | Flags::ROUTE
-        };
+        let flags = self.flags.for_parts(self.topic.as_deref(), self.payload.as_ref());
+        let flags = if self.routes.is_empty() { flags } else { flags | Flags::ROUTE };
         if flags.contains(Flags::STREAMING) && flags.contains(Flags::NORESPONSE) {
             return Err(EncodeError::Flags);
         }
@@ -274,18 +257,10 @@ impl Message {
 
         let mut len = part_len(PROTO_LEN);
         if flags.contains(Flags::ROUTE) {
-            len += self
-                .routes
-                .iter()
-                .map(|route| part_len(route.len()))
-                .sum::<usize>()
-                + 1;
+            len += self.routes.iter().map(|route| part_len(route.len())).sum::<usize>() + 1;
         }
         len += self.topic.as_ref().map_or(0, |topic| part_len(topic.len()));
-        len += self
-            .payload
-            .as_ref()
-            .map_or(0, |payload| part_len(payload.len() + 1));
+        len += self.payload.as_ref().map_or(0, |payload| part_len(payload.len() + 1));
         encodable("a body", len, wire::MAX_BODY)?;
 
         out.reserve(wire::HEADER_LEN + len);
@@ -308,13 +283,8 @@ impl Message {
         }
         put_len(out, PROTO_LEN);
         out.put_slice(
-            &Proto {
-                kind: self.kind,
-                flags,
-                userid: self.userid,
-                rolemask: self.rolemask,
-            }
-            .to_bytes(),
+            &Proto { kind: self.kind, flags, userid: self.userid, rolemask: self.rolemask }
+                .to_bytes(),
         );
         Ok(())
     }
@@ -322,11 +292,7 @@ impl Message {
     /// Reads one body: what follows the 8 bytes of magic and length.
     pub fn decode(body: Bytes) -> Result<Self, DecodeError> {
         let proto = Proto::at_end_of(&body)?;
-        let mut parts = Parts {
-            at: 0,
-            end: body.len() - part_len(PROTO_LEN),
-            body,
-        };
+        let mut parts = Parts { at: 0, end: body.len() - part_len(PROTO_LEN), body };
 
         let mut routes = Vec::new();
         if proto.flags.contains(Flags::ROUTE) {
@@ -336,11 +302,7 @@ impl Message {
                     break;
                 }
                 if routes.len() == MAX_ROUTES {
-                    return Err(DecodeError::Limit {
-                        part: "a route",
-                        at,
-                        limit: MAX_ROUTES,
-                    });
+                    return Err(DecodeError::Limit { part: "a route", at, limit: MAX_ROUTES });
                 }
                 routes.push(route);
             }
@@ -349,11 +311,7 @@ impl Message {
             let (at, topic) = parts.next("the topic")?;
             let topic = without_nul(topic);
             if topic.len() > MAX_TOPIC {
-                return Err(DecodeError::Limit {
-                    part: "the topic",
-                    at,
-                    limit: MAX_TOPIC,
-                });
+                return Err(DecodeError::Limit { part: "the topic", at, limit: MAX_TOPIC });
             }
             let topic = str::from_utf8(&topic).map_err(|_| DecodeError::Topic { at })?;
             Some(topic.to_owned())
@@ -367,21 +325,8 @@ impl Message {
         };
         parts.finish()?;
 
-        let Proto {
-            kind,
-            flags,
-            userid,
-            rolemask,
-        } = proto;
-        Ok(Self {
-            kind,
-            flags,
-            userid,
-            rolemask,
-            routes,
-            topic,
-            payload,
-        })
+        let Proto { kind, flags, userid, rolemask } = proto;
+        Ok(Self { kind, flags, userid, rolemask, routes, topic, payload })
     }
 }
 
@@ -398,12 +343,7 @@ impl Parts {
     /// The next part and where it starts.
     fn next(&mut self, part: &'static str) -> Result<(usize, Bytes), DecodeError> {
         let start = self.at;
-        let truncated = |wanted, left| DecodeError::Truncated {
-            part,
-            at: start,
-            wanted,
-            left,
-        };
+        let truncated = |wanted, left| DecodeError::Truncated { part, at: start, wanted, left };
         let rest = self.body.get(start..self.end).unwrap_or_default();
         let (prefix, len) = match *rest {
             [] => return Err(truncated(1, 0)),
@@ -436,11 +376,7 @@ fn without_nul(mut part: Bytes) -> Bytes {
 }
 
 const fn encodable(part: &'static str, len: usize, limit: usize) -> Result<(), EncodeError> {
-    if len > limit {
-        Err(EncodeError::Limit { part, len, limit })
-    } else {
-        Ok(())
-    }
+    if len > limit { Err(EncodeError::Limit { part, len, limit }) } else { Ok(()) }
 }
 
 /// Bytes of a part with its length before it.

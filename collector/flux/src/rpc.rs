@@ -141,16 +141,9 @@ impl Session {
 
     /// Appends the request to `out` and gives the matchtag of its responses.
     pub fn start(&mut self, call: Call<'_>, out: &mut BytesMut) -> Result<u32, RpcError> {
-        let Call {
-            topic,
-            nodeid,
-            payload,
-            streaming,
-        } = call;
+        let Call { topic, nodeid, payload, streaming } = call;
         if self.rpcs.len() >= MAX_OUTSTANDING || out.len() >= MAX_UNSENT {
-            return Err(RpcError::Busy {
-                topic: topic.to_owned(),
-            });
+            return Err(RpcError::Busy { topic: topic.to_owned() });
         }
         let matchtag = self.free_tag();
         let request = if streaming {
@@ -158,17 +151,11 @@ impl Session {
         } else {
             Message::request(topic, nodeid, matchtag, payload)
         };
-        request.encode(out).map_err(|source| RpcError::Encode {
-            topic: topic.to_owned(),
-            source,
-        })?;
+        request
+            .encode(out)
+            .map_err(|source| RpcError::Encode { topic: topic.to_owned(), source })?;
         self.newest_tag = matchtag;
-        let rpc = Rpc {
-            topic: topic.to_owned(),
-            nodeid,
-            streaming,
-            cancelled: false,
-        };
+        let rpc = Rpc { topic: topic.to_owned(), nodeid, streaming, cancelled: false };
         self.rpcs.insert(matchtag, rpc);
         Ok(matchtag)
     }
@@ -205,13 +192,10 @@ impl Session {
     /// Wants events whose topic starts with `prefix`. The broker has to be told as well.
     pub fn subscribe(&mut self, prefix: &str) -> Result<u64, RpcError> {
         if self.subscriptions.len() >= MAX_SUBSCRIPTIONS {
-            return Err(RpcError::Busy {
-                topic: "event.subscribe".to_owned(),
-            });
+            return Err(RpcError::Busy { topic: "event.subscribe".to_owned() });
         }
         self.newest_subscription += 1;
-        self.subscriptions
-            .insert(self.newest_subscription, prefix.to_owned());
+        self.subscriptions.insert(self.newest_subscription, prefix.to_owned());
         Ok(self.newest_subscription)
     }
 
@@ -233,22 +217,13 @@ impl Session {
                 Kind::Request { .. } | Kind::Control { .. } => None,
             },
             Frame::Oversized { len, limit, proto } => {
-                let Proto {
-                    kind: Kind::Response { errnum, matchtag },
-                    flags,
-                    ..
-                } = proto?
-                else {
+                let Proto { kind: Kind::Response { errnum, matchtag }, flags, .. } = proto? else {
                     return None;
                 };
                 let over = is_over(errnum, flags);
                 let topic = self.answered(matchtag, over)?.topic;
                 let result = Err(RpcError::TooLarge { topic, len, limit });
-                Some(Delivery::Response {
-                    matchtag,
-                    result,
-                    last: over,
-                })
+                Some(Delivery::Response { matchtag, result, last: over })
             }
         }
     }
@@ -280,37 +255,17 @@ impl Session {
             self.quarantine.retain(|tag| *tag != matchtag);
             return self.rpcs.remove(&matchtag);
         }
-        let Rpc {
-            topic,
-            nodeid,
-            streaming,
-            cancelled,
-        } = self.rpcs.get(&matchtag)?;
+        let Rpc { topic, nodeid, streaming, cancelled } = self.rpcs.get(&matchtag)?;
         let (topic, nodeid) = (topic.clone(), *nodeid);
-        Some(Rpc {
-            topic,
-            nodeid,
-            streaming: *streaming,
-            cancelled: *cancelled,
-        })
+        Some(Rpc { topic, nodeid, streaming: *streaming, cancelled: *cancelled })
     }
 
     fn publish(&self, sequence: u32, message: Message) -> Option<Delivery> {
         let topic = message.topic?;
-        let wanted = self
-            .subscriptions
-            .iter()
-            .filter(|(_, prefix)| topic.starts_with(*prefix));
+        let wanted = self.subscriptions.iter().filter(|(_, prefix)| topic.starts_with(*prefix));
         let subscriptions: Vec<_> = wanted.map(|(subscription, _)| *subscription).collect();
-        let event = Event {
-            topic,
-            sequence,
-            payload: message.payload,
-        };
-        (!subscriptions.is_empty()).then_some(Delivery::Event {
-            event,
-            subscriptions,
-        })
+        let event = Event { topic, sequence, payload: message.payload };
+        (!subscriptions.is_empty()).then_some(Delivery::Event { event, subscriptions })
     }
 }
 
@@ -321,17 +276,9 @@ impl Rpc {
             Errno(0) => Ok(payload),
             Errno::ENODATA if self.streaming => return Delivery::End { matchtag },
             Errno::ECANCELED if self.cancelled => return Delivery::End { matchtag },
-            errno => Err(RpcError::Failed {
-                topic: self.topic,
-                errno,
-                text: text(&payload),
-            }),
+            errno => Err(RpcError::Failed { topic: self.topic, errno, text: text(&payload) }),
         };
-        Delivery::Response {
-            matchtag,
-            result,
-            last,
-        }
+        Delivery::Response { matchtag, result, last }
     }
 }
 
@@ -342,10 +289,7 @@ const fn is_over(errnum: u32, flags: Flags) -> bool {
 }
 
 fn text(payload: &[u8]) -> Option<String> {
-    let text: String = String::from_utf8_lossy(payload)
-        .chars()
-        .take(MAX_ERROR_TEXT)
-        .collect();
+    let text: String = String::from_utf8_lossy(payload).chars().take(MAX_ERROR_TEXT).collect();
     (!text.is_empty()).then_some(text)
 }
 

@@ -97,10 +97,7 @@ impl ResourceSet {
 
     /// What `rank` has.
     pub fn shape(&self, rank: u32) -> Option<&Shape> {
-        let index = self
-            .nodes
-            .binary_search_by_key(&rank, |(rank, _)| *rank)
-            .ok()?;
+        let index = self.nodes.binary_search_by_key(&rank, |(rank, _)| *rank).ok()?;
         self.nodes.get(index).map(|(_, shape)| &**shape)
     }
 
@@ -124,16 +121,8 @@ impl ResourceSet {
     /// These ranks only.
     #[must_use]
     pub fn restrict(&self, ranks: &Idset) -> Self {
-        let nodes = self
-            .nodes
-            .iter()
-            .filter(|(rank, _)| ranks.contains(*rank))
-            .cloned()
-            .collect();
-        Self {
-            nodes,
-            properties: Arc::clone(&self.properties),
-        }
+        let nodes = self.nodes.iter().filter(|(rank, _)| ranks.contains(*rank)).cloned().collect();
+        Self { nodes, properties: Arc::clone(&self.properties) }
     }
 
     /// Ids of this that `other` does not have. A rank stays while any id of it does.
@@ -175,12 +164,7 @@ impl ResourceSet {
         let mut nodes = Vec::new();
         for (rank, shape) in &self.nodes {
             while theirs.next_if(|(other, _)| other < rank).is_some() {}
-            let pair = (
-                shape,
-                theirs
-                    .next_if(|(other, _)| other == rank)
-                    .map(|(_, shape)| shape),
-            );
+            let pair = (shape, theirs.next_if(|(other, _)| other == rank).map(|(_, shape)| shape));
             let result = match &last {
                 Some((before, result)) if same(*before, pair) => Arc::clone(result),
                 _ => Arc::new(op(shape, pair.1.map(|shape| &**shape))),
@@ -190,30 +174,18 @@ impl ResourceSet {
             }
             last = Some((pair, result));
         }
-        Self {
-            nodes,
-            properties: Arc::clone(&self.properties),
-        }
+        Self { nodes, properties: Arc::clone(&self.properties) }
     }
 
     /// Joins the entries of `R_lite`, in which a rank may come more than once.
     fn from_entries(entries: Vec<Entry>) -> Result<Self, String> {
         let ranks: u64 = entries.iter().map(|entry| entry.rank.len()).sum();
         if ranks > MAX_RANKS {
-            return Err(format!(
-                "R_lite has {ranks} ranks, over the limit of {MAX_RANKS}"
-            ));
+            return Err(format!("R_lite has {ranks} ranks, over the limit of {MAX_RANKS}"));
         }
         let mut nodes: Vec<(u32, Arc<Shape>)> = Vec::new();
-        for Entry {
-            rank: ranks,
-            children,
-        } in entries
-        {
-            let shape = Arc::new(Shape {
-                cores: children.core,
-                gpus: children.gpu,
-            });
+        for Entry { rank: ranks, children } in entries {
+            let shape = Arc::new(Shape { cores: children.core, gpus: children.gpu });
             if !shape.is_empty() {
                 nodes.extend(ranks.iter().map(|rank| (rank, Arc::clone(&shape))));
             }
@@ -228,10 +200,7 @@ impl ResourceSet {
             }
             rank == kept
         });
-        Ok(Self {
-            nodes,
-            properties: Arc::default(),
-        })
+        Ok(Self { nodes, properties: Arc::default() })
     }
 }
 
@@ -254,13 +223,7 @@ impl Eq for ResourceSet {}
 impl fmt::Display for ResourceSet {
     /// As the rows of `flux resource list`: `4 nodes, 32 cores, 0 gpus`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} nodes, {} cores, {} gpus",
-            self.nodes(),
-            self.cores(),
-            self.gpus()
-        )
+        write!(f, "{} nodes, {} cores, {} gpus", self.nodes(), self.cores(), self.gpus())
     }
 }
 

@@ -129,10 +129,7 @@ impl Decoder {
     }
 
     /// The next whole frame, or `None` until more bytes are pushed. An error is final.
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "None means not yet, not the end"
-    )]
+    #[expect(clippy::should_implement_trait, reason = "None means not yet, not the end")]
     pub fn next(&mut self) -> Result<Option<Frame>, DecodeError> {
         let result = self.step();
         if let Err(error) = &result {
@@ -163,11 +160,7 @@ impl Decoder {
         };
         if len > self.max_body {
             self.advance(HEADER_LEN);
-            self.state = State::Skipping {
-                len,
-                left: len,
-                tail: Tail::default(),
-            };
+            self.state = State::Skipping { len, left: len, tail: Tail::default() };
             return Ok(self.skip());
         }
         if self.buf.len() - HEADER_LEN < len {
@@ -187,14 +180,9 @@ impl Decoder {
         // A broker writes its own byte order; reading either costs nothing.
         let number = u32::from_ne_bytes(*magic);
         if number != MAGIC && number.swap_bytes() != MAGIC {
-            return Err(DecodeError::Magic {
-                at: self.consumed,
-                found: *magic,
-            });
+            return Err(DecodeError::Magic { at: self.consumed, found: *magic });
         }
-        Ok(rest
-            .first_chunk::<4>()
-            .map(|len| u32::from_be_bytes(*len) as usize))
+        Ok(rest.first_chunk::<4>().map(|len| u32::from_be_bytes(*len) as usize))
     }
 
     /// Throws away what has arrived of an oversized body.

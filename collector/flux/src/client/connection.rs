@@ -35,11 +35,7 @@ impl Connection {
         decoder: Decoder,
         state: Arc<Mutex<State>>,
     ) -> Self {
-        Self {
-            socket,
-            decoder,
-            state,
-        }
+        Self { socket, decoder, state }
     }
 
     fn drive(&mut self, cx: &mut Context<'_>) -> Result<(), Disconnect> {
@@ -50,8 +46,7 @@ impl Connection {
                 return Err(Disconnect::Released);
             }
         }
-        self.write(cx)
-            .map_err(|error| Disconnect::Io(Arc::new(error)))?;
+        self.write(cx).map_err(|error| Disconnect::Io(Arc::new(error)))?;
         self.read(cx)
     }
 
@@ -114,8 +109,6 @@ impl Drop for Connection {
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection")
-            .field("socket", &self.socket)
-            .finish_non_exhaustive()
+        f.debug_struct("Connection").field("socket", &self.socket).finish_non_exhaustive()
     }
 }

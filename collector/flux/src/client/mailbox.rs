@@ -20,13 +20,7 @@ pub(super) struct Mailbox<T> {
 
 impl<T> Mailbox<T> {
     pub(super) const fn new(keep: usize) -> Self {
-        Self {
-            queue: VecDeque::new(),
-            keep,
-            end: None,
-            skipped: 0,
-            reader: None,
-        }
+        Self { queue: VecDeque::new(), keep, end: None, skipped: 0, reader: None }
     }
 
     pub(super) fn push(&mut self, item: T) {

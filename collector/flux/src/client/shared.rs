@@ -50,11 +50,7 @@ impl State {
 
     pub(super) fn deliver(&mut self, delivery: Delivery) {
         match delivery {
-            Delivery::Response {
-                matchtag,
-                result,
-                last,
-            } => {
+            Delivery::Response { matchtag, result, last } => {
                 let Some(mailbox) = self.responses.get_mut(&matchtag) else {
                     return;
                 };
@@ -74,10 +70,7 @@ impl State {
                     mailbox.finish(None);
                 }
             }
-            Delivery::Event {
-                event,
-                subscriptions,
-            } => {
+            Delivery::Event { event, subscriptions } => {
                 for subscription in subscriptions {
                     if let Some(mailbox) = self.events.get_mut(&subscription) {
                         mailbox.push(Ok(event.clone()));
@@ -117,10 +110,7 @@ pub(super) struct Handle(Arc<Mutex<State>>);
 
 impl Handle {
     pub(super) fn first() -> Self {
-        Self(Arc::new(Mutex::new(State {
-            handles: 1,
-            ..State::default()
-        })))
+        Self(Arc::new(Mutex::new(State { handles: 1, ..State::default() })))
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {

@@ -52,11 +52,7 @@ impl Responses {
 
     /// Responses that gave way to newer ones because nobody read them in time.
     pub fn skipped(&self) -> u64 {
-        self.handle
-            .lock()
-            .responses
-            .get(&self.matchtag)
-            .map_or(0, |mailbox| mailbox.skipped())
+        self.handle.lock().responses.get(&self.matchtag).map_or(0, |mailbox| mailbox.skipped())
     }
 }
 
@@ -91,11 +87,7 @@ impl Events {
 
     /// Events that gave way to newer ones because nobody read them in time.
     pub fn skipped(&self) -> u64 {
-        self.handle
-            .lock()
-            .events
-            .get(&self.subscription)
-            .map_or(0, |mailbox| mailbox.skipped())
+        self.handle.lock().events.get(&self.subscription).map_or(0, |mailbox| mailbox.skipped())
     }
 }
 

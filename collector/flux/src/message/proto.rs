@@ -134,11 +134,8 @@ impl Proto {
     /// Reads the 20 bytes.
     pub fn from_bytes(bytes: &[u8; PROTO_LEN]) -> Result<Self, DecodeError> {
         let [magic, version, kind, flags, numbers @ ..] = bytes;
-        let wrong = |what, found: &u8, expected| DecodeError::Proto {
-            what,
-            found: *found,
-            expected,
-        };
+        let wrong =
+            |what, found: &u8, expected| DecodeError::Proto { what, found: *found, expected };
         if *magic != MAGIC {
             return Err(wrong("the magic", magic, "0x8e"));
         }
@@ -152,27 +149,13 @@ impl Proto {
         let mut number = || numbers.next().unwrap_or_default();
         let (userid, rolemask, aux1, aux2) = (number(), number(), number(), number());
         let kind = match *kind {
-            0x01 => Kind::Request {
-                nodeid: aux1,
-                matchtag: aux2,
-            },
-            0x02 => Kind::Response {
-                errnum: aux1,
-                matchtag: aux2,
-            },
+            0x01 => Kind::Request { nodeid: aux1, matchtag: aux2 },
+            0x02 => Kind::Response { errnum: aux1, matchtag: aux2 },
             0x04 => Kind::Event { sequence: aux1 },
-            0x08 => Kind::Control {
-                kind: aux1,
-                status: aux2,
-            },
+            0x08 => Kind::Control { kind: aux1, status: aux2 },
             _ => return Err(wrong("the type", kind, "0x01, 0x02, 0x04 or 0x08")),
         };
-        Ok(Self {
-            kind,
-            flags: Flags(*flags),
-            userid,
-            rolemask,
-        })
+        Ok(Self { kind, flags: Flags(*flags), userid, rolemask })
     }
 
     /// As on the wire.
@@ -186,10 +169,7 @@ impl Proto {
         let mut bytes = [0; PROTO_LEN];
         let head = [MAGIC, VERSION, kind, self.flags.bits()];
         let numbers = [self.userid, self.rolemask, aux1, aux2].map(u32::to_be_bytes);
-        for (to, from) in bytes
-            .iter_mut()
-            .zip(head.iter().chain(numbers.as_flattened()))
-        {
+        for (to, from) in bytes.iter_mut().zip(head.iter().chain(numbers.as_flattened())) {
             *to = *from;
         }
         bytes
@@ -207,11 +187,9 @@ impl Proto {
         };
         match rest.last() {
             Some(len) if usize::from(*len) == PROTO_LEN => Self::from_bytes(proto),
-            Some(len) => Err(DecodeError::Proto {
-                what: "the length before",
-                found: *len,
-                expected: "0x14",
-            }),
+            Some(len) => {
+                Err(DecodeError::Proto { what: "the length before", found: *len, expected: "0x14" })
+            }
             None => Err(DecodeError::Truncated {
                 part: "the proto frame",
                 at: 0,

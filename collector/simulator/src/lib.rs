@@ -20,6 +20,7 @@ mod door;
 pub mod faults;
 pub mod instance;
 pub mod manners;
+pub mod replay;
 mod server;
 mod services;
 mod world;
@@ -29,5 +30,6 @@ pub use crate::{
     day::Day,
     faults::{Fault, Greeting},
     manners::Release,
+    replay::{Recording, Replay},
     server::{Config, Simulator},
 };

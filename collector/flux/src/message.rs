@@ -396,4 +396,4 @@ fn put_len(out: &mut BytesMut, len: usize) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -34,7 +34,7 @@ pub struct Hello {
     /// The name of the MiniCluster. Required; a DNS subdomain.
     #[prost(string, tag = "3")]
     pub minicluster: ::prost::alloc::string::String,
-    /// The name of the pod where known, else the pod's hostname ("<minicluster>-<index>").
+    /// The name of the pod where known, else the pod's hostname (MINICLUSTER-INDEX).
     #[prost(string, tag = "4")]
     pub pod_name: ::prost::alloc::string::String,
     /// The UID of the pod; empty where unknown.

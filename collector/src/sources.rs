@@ -1,0 +1,132 @@
+//! One module per source: which service to ask, when, and what to do when it does not answer.
+//!
+//! Flux's streams speak only on change, so that silence proves nothing: each source is asked anew
+//! at least every [`proof_period`](crate::pace::Pace::proof_period), and the answer both proves and
+//! corrects what the stream said. An error that is answered empties the source at once, with the
+//! reason; no answer at all lets its values age until a gateway refuses them.
+//!
+//! ```text
+//!  job_stats ──┐ changed              ┌──▶ board
+//!  online ─────┴────────▶ sched_status ──▶ queue_status ──▶ board
+//!  state_machine ─────────────────────────▶ board
+//! ```
+
+pub(crate) mod job_stats;
+pub(crate) mod online;
+pub(crate) mod queue_status;
+pub(crate) mod sched_status;
+pub(crate) mod snapshots;
+pub(crate) mod state_machine;
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use flux_client::{Client, Errno, RpcError};
+use fluxgauge_proto::catalogue::Source;
+use serde::Serialize;
+use tokio::{sync::watch, time::timeout};
+
+use crate::{
+    metrics::Unreadable,
+    pace::PaceReader,
+    state::{Board, Broker, Cause, Reading},
+};
+
+/// The rank that speaks for the instance.
+const LEAD: u32 = 0;
+
+/// How long an answer may take before its source is called silent, unless proofs are due sooner.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long an answer is waited for after that, before the request is made again: a module that
+/// was unloaded never answers.
+const GIVE_UP: Duration = Duration::from_secs(60);
+
+/// What every source needs, for as long as one connection to the broker lasts.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    pub(crate) client: Client,
+    pub(crate) board: Board,
+    pub(crate) pace: PaceReader,
+    pub(crate) broker: Arc<Broker>,
+    /// The latest message that may mean other resources.
+    pub(crate) changes: watch::Sender<Cause>,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Nobody has the service: an older broker, or one that is still starting.
+    NoService(String),
+    /// The answer was an error, or cannot be used.
+    Answered(String),
+    /// There was none.
+    Silent,
+}
+
+impl Context {
+    /// Asks once, at `nodeid`. When that takes too long the board learns it, and the wait goes on:
+    /// a broker that hangs is not buried in requests.
+    pub(crate) async fn ask(
+        &self,
+        source: Source,
+        topic: &'static str,
+        nodeid: u32,
+        payload: &impl Serialize,
+    ) -> Result<Bytes, Failure> {
+        let answer = self.client.rpc_bytes(topic, nodeid, payload);
+        tokio::pin!(answer);
+        let patience = self.pace.now().proof_period().min(PATIENCE);
+        let answer = match timeout(patience, &mut answer).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                let patience = humantime::format_duration(patience);
+                let reason = format!("no answer to {topic} within {patience}");
+                self.board.silent(source, topic, &reason);
+                timeout(GIVE_UP, answer).await.map_err(|_| Failure::Silent)?
+            }
+        };
+        match answer {
+            // The connection says why, and ends all sources with it.
+            Err(RpcError::Disconnected(_)) => std::future::pending().await,
+            answer => answer.map_err(|error| Failure::from(&error)),
+        }
+    }
+
+    /// The source says this now, because of `topic`, which is told to the sources that follow.
+    fn publish(&self, source: Source, topic: &'static str, reading: Reading) {
+        let cause = Cause::now(topic);
+        if self.board.answered(source, cause.at, reading, cause) {
+            self.changes.send_replace(cause);
+        }
+    }
+
+    /// The source says nothing now.
+    fn fail(&self, source: Source, topic: &'static str, failure: &Failure) {
+        if let Failure::NoService(reason) | Failure::Answered(reason) = failure {
+            self.board.failed(source, topic, reason);
+        }
+    }
+}
+
+impl From<&RpcError> for Failure {
+    fn from(error: &RpcError) -> Self {
+        match error {
+            RpcError::Failed { errno: Errno::EPERM, .. } => {
+                Self::Answered(format!("insufficient role: {error}"))
+            }
+            RpcError::Failed { errno: Errno::ENOSYS, .. } => Self::NoService(error.to_string()),
+            RpcError::TooLarge { topic, len, limit } => Self::Answered(format!(
+                "the answer to {topic} has {len} bytes, over the limit of {limit}: raise \
+                 --max-frame (FLUXGAUGE_MAX_FRAME)"
+            )),
+            error => Self::Answered(error.to_string()),
+        }
+    }
+}
+
+impl From<Unreadable> for Failure {
+    fn from(error: Unreadable) -> Self {
+        Self::Answered(error.to_string())
+    }
+}

@@ -1,0 +1,49 @@
+//! `job-list.job-stats`: a stream since 0.55, polled before.
+
+use fluxgauge_proto::catalogue::Source;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Context, LEAD, snapshots::Snapshots};
+use crate::{
+    metrics::{Unreadable, jobs},
+    state::Reading,
+};
+
+/// Where job-list says how many streams are open, since 0.49 and before.
+const STATISTICS: [&str; 2] = ["job-list.stats-get", "job-list.stats.get"];
+
+/// The service.
+#[derive(Debug)]
+pub(crate) struct JobStats;
+
+impl Snapshots for JobStats {
+    const SOURCE: Source = Source::JobStats;
+    const TOPIC: &'static str = "job-list.job-stats";
+
+    fn request(&self) -> Value {
+        json!({})
+    }
+
+    fn read(&self, json: &[u8]) -> Result<Reading, Unreadable> {
+        jobs::read(json)
+    }
+
+    /// A broker before 0.55 answers a streaming request once, with the flags of a stream, and is
+    /// silent ever after. Only `stats_watchers`, which came with the stream, tells the two apart.
+    async fn streams(&self, context: &Context) -> bool {
+        #[derive(Deserialize)]
+        struct Statistics {
+            stats_watchers: Option<u64>,
+        }
+        for topic in STATISTICS {
+            match context.client.rpc::<Statistics>(topic, LEAD, &json!({})).await {
+                Ok(statistics) => return statistics.stats_watchers.is_some_and(|open| open > 0),
+                Err(error) if error.is_enosys() => {}
+                // A guest before 0.53 may not ask: polling is always right.
+                Err(_) => return false,
+            }
+        }
+        false
+    }
+}

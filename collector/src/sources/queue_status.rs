@@ -1,0 +1,57 @@
+//! `resource.sched-status` by queue: the resources that [`super::sched_status`] read last, and the
+//! queues of `config.get`. Flux tells nobody when its configuration changes, so that it is read
+//! again with each proof.
+
+use fluxgauge_proto::catalogue::Source;
+use serde_json::json;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
+
+use super::{Context, Failure, LEAD, sched_status::Latest};
+use crate::{backoff::Backoff, metrics::queues::Queues};
+
+const TOPIC: &str = "config.get";
+
+/// Keeps the board up to date for ever.
+pub(crate) async fn follow(mut context: Context, mut latest: watch::Receiver<Latest>) {
+    let mut backoff = Backoff::new();
+    loop {
+        let queues = match read(&context).await {
+            Ok(queues) => queues,
+            Err(failure) => {
+                context.fail(Source::QueueStatus, TOPIC, &failure);
+                backoff.wait().await;
+                continue;
+            }
+        };
+        backoff = Backoff::new();
+        let configured = Instant::now();
+        loop {
+            publish(&context, &queues, configured, &latest.borrow_and_update());
+            tokio::select! {
+                Ok(()) = latest.changed() => {}
+                () = sleep_until(configured + context.pace.now().proof_period()) => break,
+                () = context.pace.changed() => {}
+            }
+        }
+    }
+}
+
+/// The values are as old as the older one of their two answers.
+fn publish(context: &Context, queues: &Queues, configured: Instant, latest: &Latest) {
+    match latest {
+        Ok(resources) => {
+            let proved = configured.min(resources.proved);
+            let reading = queues.reading(&resources.status);
+            context.board.answered(Source::QueueStatus, proved, reading, resources.cause);
+        }
+        Err(reason) => context.board.failed(Source::QueueStatus, TOPIC, reason),
+    }
+}
+
+async fn read(context: &Context) -> Result<Queues, Failure> {
+    let answer = context.ask(Source::QueueStatus, TOPIC, LEAD, &json!({})).await?;
+    Ok(Queues::read(&answer)?)
+}

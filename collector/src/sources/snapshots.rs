@@ -1,0 +1,94 @@
+//! Services that stream snapshots: each message says all, as does the answer to a plain request.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use flux_client::{Responses, RpcError};
+use fluxgauge_proto::catalogue::Source;
+use serde_json::Value;
+use tokio::time::{Instant, sleep_until};
+
+use super::{Context, Failure, LEAD};
+use crate::{backoff::Backoff, metrics::Unreadable, state::Reading};
+
+/// How often a service that cannot stream is asked.
+const POLL_PERIOD: Duration = Duration::from_secs(2);
+
+/// A service of rank 0 that answers a plain request and a streaming one with the same snapshot.
+pub(crate) trait Snapshots {
+    /// The source that it is.
+    const SOURCE: Source;
+    /// Its topic.
+    const TOPIC: &'static str;
+
+    /// What to ask.
+    fn request(&self) -> Value;
+
+    /// Reads one snapshot.
+    fn read(&self, json: &[u8]) -> Result<Reading, Unreadable>;
+
+    /// Whether the stream that was just opened will speak again.
+    async fn streams(&self, context: &Context) -> bool;
+}
+
+/// Keeps the board up to date for ever: by the stream where there is one, and by plain requests.
+pub(crate) async fn follow<S: Snapshots>(service: S, mut context: Context) {
+    let mut backoff = Backoff::new();
+    loop {
+        if let Err(failure) = poll(&service, &context).await {
+            context.fail(S::SOURCE, S::TOPIC, &failure);
+            backoff.wait().await;
+            continue;
+        }
+        // The stream is opened before it is known whether it will speak: its being open tells.
+        let mut stream = context.client.stream(S::TOPIC, LEAD, &service.request()).ok();
+        if stream.is_some() && !service.streams(&context).await {
+            stream = None;
+        }
+        let mut polled = Instant::now();
+        loop {
+            let proofs = context.pace.now().proof_period();
+            let period = if stream.is_some() { proofs } else { proofs.min(POLL_PERIOD) };
+            let outcome = tokio::select! {
+                update = next(&mut stream) => match update {
+                    Some(Ok(json)) => take(&service, &context, &json),
+                    Some(Err(error @ RpcError::TooLarge { .. })) => Err(Failure::from(&error)),
+                    // The service was unloaded, or the stream cannot be had: ask it plainly.
+                    Some(Err(_)) | None => break,
+                },
+                () = sleep_until(polled + period) => {
+                    polled = Instant::now();
+                    poll(&service, &context).await
+                }
+                () = context.pace.changed() => continue,
+            };
+            match outcome {
+                Ok(()) => backoff = Backoff::new(),
+                Err(failure) => {
+                    context.fail(S::SOURCE, S::TOPIC, &failure);
+                    break;
+                }
+            }
+        }
+        backoff.wait().await;
+    }
+}
+
+/// Asks for one snapshot.
+async fn poll<S: Snapshots>(service: &S, context: &Context) -> Result<(), Failure> {
+    let json = context.ask(S::SOURCE, S::TOPIC, LEAD, &service.request()).await?;
+    take(service, context, &json)
+}
+
+fn take<S: Snapshots>(service: &S, context: &Context, json: &[u8]) -> Result<(), Failure> {
+    context.publish(S::SOURCE, S::TOPIC, service.read(json)?);
+    Ok(())
+}
+
+/// The next message; waits for ever where there is no stream.
+async fn next(stream: &mut Option<Responses>) -> Option<Result<Bytes, RpcError>> {
+    match stream {
+        Some(stream) => stream.next().await,
+        None => std::future::pending().await,
+    }
+}

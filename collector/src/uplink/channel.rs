@@ -1,0 +1,112 @@
+//! The connection to one address of the gateway, proved by the gateway's name.
+
+use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
+
+use tonic::{
+    metadata::{Ascii, MetadataValue, errors::InvalidMetadataValue},
+    transport::{self, Certificate, Channel, ClientTlsConfig, Endpoint, Uri},
+};
+
+use crate::{
+    args::{Gateway, Token},
+    chain,
+};
+
+/// How long TCP and TLS may take.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// HTTP/2 pings on an idle connection, and how long their answers may take: a replica that
+/// vanished without a word is noticed within 20 s.
+const PING_PERIOD: Duration = Duration::from_secs(10);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes that a gateway may send ahead; acks have some ten bytes.
+const WINDOW: u32 = 64 * 1024;
+
+/// Bytes of a file with certificates or with a token: a bundle of all public authorities has 200 kB.
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
+
+/// No connection.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ChannelError {
+    #[error("cannot read {}: {error}", path.display())]
+    Read { path: PathBuf, error: io::Error },
+    #[error("the token in {} is empty or has characters that no HTTP header takes", .0.display())]
+    Token(PathBuf),
+    #[error("the token has characters that no HTTP header takes")]
+    TokenText(#[from] InvalidMetadataValue),
+    #[error("{error}{}", chain::causes(.error))]
+    Transport {
+        #[from]
+        error: transport::Error,
+    },
+    #[error("the gateway's URL: {0}")]
+    Url(String),
+    #[error("no connection within {}", humantime::format_duration(CONNECT_TIMEOUT))]
+    Timeout,
+}
+
+/// Connects. The authorities are read anew each time, so that they may rotate.
+pub(super) async fn connect(
+    gateway: &Gateway,
+    address: SocketAddr,
+) -> Result<Channel, ChannelError> {
+    let scheme = if gateway.ca.is_some() { "https" } else { "http" };
+    let host = match gateway.host.contains(':') {
+        true => format!("[{}]", gateway.host),
+        false => gateway.host.clone(),
+    };
+    let origin: Uri = format!("{scheme}://{host}:{}", gateway.port)
+        .parse()
+        .map_err(|error| ChannelError::Url(format!("{error}")))?;
+    let mut endpoint = Endpoint::from_shared(format!("{scheme}://{address}"))?
+        .origin(origin)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(PING_PERIOD)
+        .keep_alive_timeout(PING_TIMEOUT)
+        .keep_alive_while_idle(true)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW);
+    if let Some(path) = &gateway.ca {
+        let pem = read(path.clone()).await?;
+        // The name is checked, not the address: every replica has the Service's certificate.
+        let tls = ClientTlsConfig::new()
+            .ca_certificate(Certificate::from_pem(pem))
+            .domain_name(&gateway.host);
+        endpoint = endpoint.tls_config(tls)?;
+    }
+    match tokio::time::timeout(CONNECT_TIMEOUT, endpoint.connect()).await {
+        Ok(channel) => Ok(channel?),
+        Err(_) => Err(ChannelError::Timeout),
+    }
+}
+
+/// What `authorization` says, read anew each time.
+pub(super) async fn bearer(token: &Token) -> Result<MetadataValue<Ascii>, ChannelError> {
+    let text = match token {
+        Token::Text(text) => text.clone(),
+        Token::File(path) => {
+            let bytes = read(path.clone()).await?;
+            let text = String::from_utf8_lossy(&bytes).trim().to_owned();
+            if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+                return Err(ChannelError::Token(path.clone()));
+            }
+            text
+        }
+    };
+    let mut value = MetadataValue::try_from(format!("Bearer {text}"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+async fn read(path: PathBuf) -> Result<Vec<u8>, ChannelError> {
+    use tokio::io::AsyncReadExt;
+    let bytes = async {
+        let mut bytes = Vec::new();
+        let file = tokio::fs::File::open(&path).await?;
+        file.take(MAX_FILE_BYTES).read_to_end(&mut bytes).await?;
+        Ok(bytes)
+    };
+    bytes.await.map_err(|error| ChannelError::Read { path, error })
+}

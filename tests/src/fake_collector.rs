@@ -1,0 +1,148 @@
+//! A collector that reports what a test tells it, in the words of the contract.
+
+use std::net::SocketAddr;
+
+use fluxgauge_proto::{
+    CONTRACT_VERSION,
+    catalogue::{self, Scope as What},
+    v1::{
+        Ack, Hello, Label, Leaving, ReportRequest, Sample, Scope, Series, SeriesKey, Source,
+        report_request::Body, telemetry_client::TelemetryClient,
+    },
+};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{
+    Status, Streaming,
+    transport::{Certificate, Channel, ClientTlsConfig, Endpoint},
+};
+
+use crate::ca::SERVER_NAMES;
+
+/// Messages that wait to be sent.
+const QUEUE: usize = 4;
+
+/// One stream to a gateway.
+#[derive(Debug)]
+pub struct FakeCollector {
+    messages: mpsc::Sender<ReportRequest>,
+    acks: Streaming<Ack>,
+    sequence: u64,
+}
+
+impl FakeCollector {
+    /// Opens a stream and says hello.
+    ///
+    /// # Errors
+    ///
+    /// When the gateway refuses it.
+    pub async fn connect(channel: Channel, hello: Hello) -> Result<Self, Status> {
+        let (messages, queue) = mpsc::channel(QUEUE);
+        let say = |body| ReportRequest { body: Some(body) };
+        messages.try_send(say(Body::Hello(hello))).unwrap();
+        let answer = TelemetryClient::new(channel).report(ReceiverStream::new(queue)).await?;
+        let mut collector = Self { messages, acks: answer.into_inner(), sequence: 0 };
+        collector.ack().await?;
+        Ok(collector)
+    }
+
+    /// Reports that these values are all there is, proved just now.
+    pub async fn report(&mut self, values: &[(&str, f64)]) -> Result<Ack, Status> {
+        self.send(sample(values)).await
+    }
+
+    /// Sends a sample, numbered as the next one unless it has a number, and waits for the answer.
+    pub async fn send(&mut self, mut sample: Sample) -> Result<Ack, Status> {
+        if sample.sequence == 0 {
+            self.sequence += 1;
+            sample.sequence = self.sequence;
+        }
+        self.sequence = sample.sequence;
+        // Where the gateway has ended the stream, its status says more than this does.
+        self.messages.send(ReportRequest { body: Some(Body::Sample(sample)) }).await.ok();
+        self.ack().await
+    }
+
+    /// Leaves, and waits until the gateway has ended the stream.
+    pub async fn leave(mut self) {
+        let leaving = Leaving { reason: "the test is over".to_owned() };
+        let message = ReportRequest { body: Some(Body::Leaving(leaving)) };
+        self.messages.send(message).await.expect("the stream is open");
+        assert_eq!(self.acks.message().await.expect("a clean end"), None);
+    }
+
+    async fn ack(&mut self) -> Result<Ack, Status> {
+        self.acks.message().await?.ok_or_else(|| Status::cancelled("the gateway ended the stream"))
+    }
+}
+
+/// A connection to a gateway's port for collectors.
+pub async fn channel(ca_pem: &str, ingest: SocketAddr) -> Channel {
+    crate::install_crypto();
+    let tls = ClientTlsConfig::new()
+        .ca_certificate(Certificate::from_pem(ca_pem))
+        .domain_name(SERVER_NAMES[0]);
+    let endpoint = Endpoint::from_shared(format!("https://{ingest}")).unwrap();
+    endpoint.tls_config(tls).unwrap().connect().await.unwrap()
+}
+
+/// The hello of the lead broker of a MiniCluster in namespace `hpc`.
+pub fn hello(minicluster: &str) -> Hello {
+    Hello {
+        contract_version: CONTRACT_VERSION,
+        namespace: "hpc".to_owned(),
+        minicluster: minicluster.to_owned(),
+        pod_name: format!("{minicluster}-0"),
+        pod_uid: String::new(),
+        rank: 0,
+        size: 4,
+        broker_start_time: 1_795_460_400.0,
+        flux_version: "0.88.0".to_owned(),
+        collector_version: "0.1.0".to_owned(),
+        headless_service: "flux-service".to_owned(),
+    }
+}
+
+/// A full sample of these metrics, known or not, with every source proved just now. A metric
+/// written `name{queue}` is the queue's.
+pub fn sample(values: &[(&str, f64)]) -> Sample {
+    let source = |origin: &catalogue::Source| Source {
+        name: origin.name().to_owned(),
+        proved_age_ms: Some(0),
+        failure: String::new(),
+    };
+    Sample {
+        sequence: 0,
+        full: true,
+        sources: catalogue::Source::ALL.iter().map(source).collect(),
+        series: values.iter().map(|(name, value)| series(name, *value)).collect(),
+        removed: Vec::new(),
+        trace: None,
+    }
+}
+
+/// One series, resting on the source that the catalogue names.
+pub fn series(name: &str, value: f64) -> Series {
+    let (metric, queue) = match name.strip_suffix('}').and_then(|name| name.split_once('{')) {
+        Some((metric, queue)) => (metric, Some(queue)),
+        None => (name, None),
+    };
+    let known = catalogue::find(metric);
+    let scope = match known.map(|known| known.scope) {
+        Some(What::Broker) => Scope::Broker,
+        _ => Scope::Instance,
+    };
+    let origin = known.map_or(catalogue::Source::JobStats, |known| known.source);
+    let source = catalogue::Source::ALL.iter().position(|source| *source == origin).unwrap();
+    let label =
+        |queue: &str| Label { name: catalogue::QUEUE_LABEL.to_owned(), value: queue.to_owned() };
+    Series {
+        key: Some(SeriesKey {
+            metric: metric.to_owned(),
+            scope: scope.into(),
+            labels: queue.map(label).into_iter().collect(),
+        }),
+        value,
+        source: u32::try_from(source).unwrap(),
+    }
+}

@@ -1,0 +1,67 @@
+//! A gateway that is told to end answers all that it was asked.
+
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use system_tests::{
+    FakeCollector, TestCa, TestGateway,
+    client::{get, metric_path},
+    eventually, fake_collector,
+};
+use tonic::Code;
+
+/// Requests that are in flight when the gateway is told to end.
+const READERS: usize = 8;
+
+#[tokio::test]
+async fn a_draining_gateway_is_not_ready_and_loses_no_request() {
+    let gateway = TestGateway::start(&TestCa::new(), &["--drain-delay", "1h"]).await;
+    let hello = fake_collector::hello("mc0");
+    let mut collector = FakeCollector::connect(gateway.channel().await, hello).await.unwrap();
+    collector.report(&[("node_up_count", 4.0)]).await.unwrap();
+    let client = gateway.client().clone();
+    let answered = AtomicUsize::new(0);
+
+    // Clients that open a new connection where the old one was closed, and never lose a request:
+    // after a GOAWAY, or between two requests of HTTP/1.1, hyper says so before it sends anything.
+    let read = async || {
+        let mut connection = client.connect_http2().await.unwrap();
+        loop {
+            match connection.ask(get(&metric_path("mc0", "node_up_count"))).await {
+                Ok(answer) => assert_eq!(answer.value(), Ok(4.0)),
+                Err(error) => {
+                    assert!(is_unsent(error.as_ref()), "a request was lost: {error:?}");
+                    return;
+                }
+            }
+            answered.fetch_add(1, Relaxed);
+        }
+    };
+    let readers = async {
+        let one = || read();
+        tokio::join!(one(), one(), one(), one(), one(), one(), one(), one());
+    };
+    let end = async {
+        eventually("all read", async || (answered.load(Relaxed) > 10 * READERS).then_some(()))
+            .await;
+        assert_eq!(client.get("/readyz").await.status, 200);
+        gateway.shutdown.begin.cancel();
+        eventually("not ready", async || (client.get("/readyz").await.status == 500).then_some(()))
+            .await;
+        // Still serving, and still taking samples.
+        assert_eq!(client.get("/livez").await.status, 200);
+        collector.report(&[("node_up_count", 4.0)]).await.unwrap();
+        assert_eq!(client.metric("mc0", "node_up_count").await, Ok(4.0));
+        gateway.shutdown.hurry.cancel();
+        gateway.stop().await;
+        let ended = collector.report(&[("node_up_count", 4.0)]).await.unwrap_err();
+        assert_eq!(ended.code(), Code::Unavailable, "{ended}");
+    };
+    tokio::join!(readers, end);
+}
+
+/// Whether the server never saw the request, so that any client sends it again elsewhere.
+fn is_unsent(error: &(dyn std::error::Error + 'static)) -> bool {
+    error
+        .downcast_ref::<hyper::Error>()
+        .is_some_and(|error| error.is_canceled() || error.is_closed())
+}

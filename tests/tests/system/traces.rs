@@ -1,0 +1,136 @@
+//! Traces: a read is a child of its caller's span and links to the sample that answered it, whose
+//! way from the Flux event to the store is a trace of its own.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use fluxgauge_gateway::serve::{Limits, Transport, serve};
+use fluxgauge_proto::v1::Trace;
+use hyper_util::service::TowerToHyperService;
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::{
+        ExportTraceServiceRequest, ExportTraceServiceResponse,
+        trace_service_server::{TraceService, TraceServiceServer},
+    },
+    trace::v1::Span,
+};
+use system_tests::{
+    Client, FakeCollector, Process, TestCa, client, eventually, fake_collector, process,
+};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+const SAMPLE_TRACE: [u8; 16] = [0xaa; 16];
+const SAMPLE_SPAN: [u8; 8] = [0xbb; 8];
+
+/// A receiver of spans that speaks OTLP over gRPC.
+#[derive(Clone, Default)]
+struct Receiver(Arc<Mutex<Vec<Span>>>);
+
+#[tonic::async_trait]
+impl TraceService for Receiver {
+    async fn export(
+        &self,
+        request: tonic::Request<ExportTraceServiceRequest>,
+    ) -> Result<tonic::Response<ExportTraceServiceResponse>, tonic::Status> {
+        let resources = request.into_inner().resource_spans.into_iter();
+        let scopes = resources.flat_map(|resource| resource.scope_spans);
+        self.0.lock().unwrap().extend(scopes.flat_map(|scope| scope.spans));
+        Ok(tonic::Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+impl Receiver {
+    async fn start() -> (Self, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let receiver = Self::default();
+        let service = TowerToHyperService::new(TraceServiceServer::new(receiver.clone()));
+        let limits = Limits { connections: 4, max_age: None, drain_timeout: Duration::ZERO };
+        let never = CancellationToken::new();
+        tokio::spawn(serve(listener, Transport::Plain, limits, service, never));
+        (receiver, endpoint)
+    }
+
+    /// Waits for a span.
+    async fn span(&self, what: &str, wanted: impl Fn(&Span) -> bool) -> Span {
+        eventually(what, async || self.0.lock().unwrap().iter().find(|s| wanted(s)).cloned()).await
+    }
+}
+
+#[tokio::test]
+async fn a_read_continues_its_callers_trace_and_links_to_the_way_of_its_sample() {
+    let (receiver, endpoint) = Receiver::start().await;
+    let (ca, dir) = (TestCa::new(), TempDir::new().unwrap());
+    ca.write_leaf(dir.path());
+    let (cert, key) = (dir.path().join("tls.crt"), dir.path().join("tls.key"));
+    let mut gateway = Process::start(
+        env!("CARGO_BIN_EXE_child"),
+        [
+            "gateway",
+            "--listen=127.0.0.1:0",
+            "--ingest-listen=127.0.0.1:0",
+            "--tls-cert",
+            process::text(&cert),
+            "--tls-key",
+            process::text(&key),
+        ],
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint), ("OTEL_BSP_SCHEDULE_DELAY", "100")],
+    );
+    let (api, ingest) = addresses(&gateway.line().await);
+
+    let channel = fake_collector::channel(&ca.pem(), ingest).await;
+    let hello = fake_collector::hello("mc0");
+    let mut collector = FakeCollector::connect(channel, hello).await.unwrap();
+    let mut sample = fake_collector::sample(&[("node_up_count", 4.0)]);
+    sample.trace = Some(Trace {
+        trace_id: SAMPLE_TRACE.to_vec(),
+        span_id: SAMPLE_SPAN.to_vec(),
+        cause: "job-list.job-stats".to_owned(),
+        event_age_us: 3_000,
+        made_age_us: 1_000,
+    });
+    collector.send(sample).await.unwrap();
+
+    let mut request = client::get(&client::metric_path("mc0", "node_up_count"));
+    let caller = "00-cccccccccccccccccccccccccccccccc-dddddddddddddddd-01";
+    request.headers_mut().insert("traceparent", caller.parse().unwrap());
+    let answer = Client::new(&ca, api).send(request).await.unwrap();
+    assert_eq!(answer.value(), Ok(4.0));
+
+    let read = receiver.span("the read", |span| span.name == "read").await;
+    assert_eq!(read.trace_id, [0xcc; 16]);
+    assert_eq!(read.parent_span_id, [0xdd; 8]);
+    let [link] = read.links.as_slice() else { panic!("one link: {read:?}") };
+    assert_eq!(link.trace_id, SAMPLE_TRACE);
+    assert_eq!(link.span_id, SAMPLE_SPAN);
+
+    let of_sample = |name: &'static str| {
+        receiver.span(name, move |span| span.name == name && span.trace_id == SAMPLE_TRACE)
+    };
+    let root = of_sample("collector.sample").await;
+    assert_eq!(root.span_id, SAMPLE_SPAN);
+    assert!(root.parent_span_id.is_empty(), "{root:?}");
+    assert_eq!(root.end_time_unix_nano - root.start_time_unix_nano, 2_000_000);
+    let (uplink, store) = (of_sample("uplink").await, of_sample("store").await);
+    for part in [&uplink, &store] {
+        assert_eq!(part.parent_span_id, SAMPLE_SPAN, "{part:?}");
+    }
+    assert_eq!(uplink.start_time_unix_nano, root.end_time_unix_nano);
+    assert_eq!(store.start_time_unix_nano, uplink.end_time_unix_nano);
+    assert!(read.start_time_unix_nano >= store.end_time_unix_nano);
+}
+
+/// The addresses in the first line of a gateway's output.
+fn addresses(line: &str) -> (SocketAddr, SocketAddr) {
+    let mut words = line.split_whitespace();
+    let mut address = |key: &str| {
+        let word = words.find_map(|word| word.strip_prefix(key));
+        word.unwrap_or_else(|| panic!("no {key} in {line:?}")).parse().unwrap()
+    };
+    (address("api="), address("ingest="))
+}

@@ -1,0 +1,163 @@
+//! What holds of the source tree and no compiler checks.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// The most lines of a file. One that grows to this size holds two ideas.
+const MAX_LINES: usize = 420;
+
+/// Names that say nothing of what is in a file.
+const VAGUE: [&str; 6] = ["common", "helpers", "manager", "misc", "types", "utils"];
+
+/// Modules of the gateway, and the siblings that each may import. `lib` wires all and `run` starts
+/// it; they are not listed.
+const ARROWS: [(&str, &[&str]); 10] = [
+    ("clock", &[]),
+    ("model", &["clock"]),
+    ("store", &["clock", "model"]),
+    ("ingest", &["clock", "model", "store"]),
+    ("query", &["clock", "model", "store"]),
+    ("api", &["clock", "model", "store", "query", "telemetry"]),
+    ("serve", &["clock", "model"]),
+    ("tls", &["clock", "model"]),
+    ("telemetry", &["clock", "model"]),
+    ("args", &["telemetry"]),
+];
+
+#[test]
+fn modules_of_the_gateway_import_in_one_direction() {
+    let src = root().join("gateway/src");
+    for (module, allowed) in ARROWS {
+        let own = [src.join(module), src.join(format!("{module}.rs"))];
+        for file in rust_files(&src).filter(|file| own.iter().any(|path| file.starts_with(path))) {
+            // Tests may bring a neighbour to see both work together.
+            if is_test(&file) {
+                continue;
+            }
+            for sibling in imports(&read(&file)) {
+                assert!(
+                    sibling == module || allowed.contains(&sibling.as_str()),
+                    "{} imports {sibling}; {module} may import only {allowed:?}",
+                    file.display()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_module_of_the_gateway_is_in_the_rule() {
+    let declared = read(&root().join("gateway/src/lib.rs"));
+    let modules = declared
+        .lines()
+        .filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';'));
+    for module in modules.filter(|module| *module != "run") {
+        assert!(ARROWS.iter().any(|(known, _)| *known == module), "say what {module} may import");
+    }
+}
+
+#[test]
+fn files_are_named_after_their_idea() {
+    for file in rust_files(&root()) {
+        let name = file.file_stem().unwrap().to_str().expect("names are text");
+        assert_ne!(name, "mod", "{}: foo.rs stands beside foo/", file.display());
+        assert!(!VAGUE.contains(&name), "{} says nothing by its name", file.display());
+    }
+}
+
+#[test]
+fn files_hold_one_idea() {
+    let long: Vec<_> = rust_files(&root())
+        .filter(|file| !is_generated(file) && !is_test(file))
+        .map(|file| (read(&file).lines().count(), file))
+        .filter(|(lines, _)| *lines > MAX_LINES)
+        .collect();
+    assert!(long.is_empty(), "split what has more than {MAX_LINES} lines: {long:#?}");
+}
+
+#[test]
+fn every_module_says_what_it_is() {
+    let silent: Vec<_> = rust_files(&root())
+        // Tests of a module are described by its own docs.
+        .filter(|file| !is_generated(file) && !is_test(file))
+        .filter(|file| !read(file).lines().take(3).any(|line| line.starts_with("//!")))
+        .collect();
+    assert!(silent.is_empty(), "no //! at the beginning of {silent:#?}");
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace is above").to_owned()
+}
+
+/// All Rust sources below a folder, those of build results left out.
+fn rust_files(dir: &Path) -> Box<dyn Iterator<Item = PathBuf>> {
+    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    Box::new(entries.flat_map(|path| -> Box<dyn Iterator<Item = PathBuf>> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if path.is_dir() && name != "target" && !name.starts_with('.') {
+            rust_files(&path)
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            Box::new(std::iter::once(path))
+        } else {
+            Box::new(std::iter::empty())
+        }
+    }))
+}
+
+fn read(file: &Path) -> String {
+    fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+fn is_generated(file: &Path) -> bool {
+    file.parent().is_some_and(|dir| dir.ends_with("proto/src/gen"))
+}
+
+fn is_test(file: &Path) -> bool {
+    file.ends_with("tests.rs") || file.parent().is_some_and(|dir| dir.ends_with("tests"))
+}
+
+/// The modules that `crate::` paths name.
+fn imports(source: &str) -> Vec<String> {
+    let word = |text: &str| -> String {
+        text.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect()
+    };
+    let mut found = Vec::new();
+    for (_, rest) in
+        source.lines().filter(|line| !line.trim_start().starts_with("//")).flat_map(|line| {
+            line.match_indices("crate::").map(move |(at, path)| (at, &line[at + path.len()..]))
+        })
+    {
+        if !rest.starts_with('{') {
+            found.push(word(rest));
+        }
+    }
+    // `use crate::{a::B, c::{D, E}, f};`: names at the first level.
+    for group in source.split("crate::{").skip(1) {
+        let (mut depth, mut fresh) = (0, true);
+        for (at, c) in group.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => fresh = true,
+                c if c.is_alphabetic() && fresh => {
+                    found.push(word(&group[at..]));
+                    fresh = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn imports_are_found_in_all_their_forms() {
+    let source = "use crate::a;\nuse crate::{\n    b::C,\n    d::{E, F},\n    g,\n};\n\
+                  // crate::comment\nfn f() { crate::h::i(); }";
+    let mut found = imports(source);
+    found.sort();
+    assert_eq!(found, ["a", "b", "d", "g", "h"]);
+}

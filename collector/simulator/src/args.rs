@@ -20,7 +20,7 @@ use crate::{
 /// Plays a Flux instance on unix sockets.
 #[derive(Clone, Debug, ClapArgs)]
 pub struct Args {
-    /// Directory for the sockets, created where it is missing: rank 0 is <DIR>/local-0
+    /// Directory for the sockets, created where it is missing: rank 0 is `local-0` there
     #[arg(long, value_name = "DIR")]
     pub dir: PathBuf,
     /// Ranks of the instance
@@ -133,3 +133,6 @@ fn announce(line: &str) -> io::Result<()> {
     writeln!(out, "{line}")?;
     out.flush()
 }
+
+#[cfg(test)]
+mod tests;

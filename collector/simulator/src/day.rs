@@ -219,3 +219,6 @@ const MAX_SPEED: f64 = 86_400.0;
 
 /// Jobs that wait, beyond which people stop submitting.
 const MAX_WAITING: usize = 200;
+
+#[cfg(test)]
+mod tests;

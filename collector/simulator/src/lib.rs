@@ -11,6 +11,29 @@
 //!           day ────────────▶ instance ◀────┼───────────────────────┴──────────┘
 //!                            (the model)    └─▶ faults
 //! ```
+//!
+//! A test starts one, steers it, and compares what it hears with the true numbers:
+//!
+//! ```
+//! use flux_client::{Client, ClientConfig};
+//! use flux_simulator::{Config, Simulator, instance::Need};
+//! use serde_json::{Value, json};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let dir = tempfile::tempdir()?;
+//! let simulator = Simulator::start(Config::new(dir.path())).await?;
+//! simulator.submit(Need::Nodes(2), Some("batch"))?;
+//!
+//! let (client, connection) =
+//!     Client::connect(&simulator.endpoint(0)?, ClientConfig::default()).await?;
+//! tokio::spawn(connection);
+//! let stats: Value = client.rpc("job-list.job-stats", 0, &json!({})).await?;
+//! assert_eq!(stats["job_states"]["run"], 1);
+//! assert_eq!(simulator.tallies(None).ok_or("no tallies")?.allocated.nodes, 2);
+//! # Ok(())
+//! # }
+//! ```
 
 mod answers;
 mod args;

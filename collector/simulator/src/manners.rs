@@ -148,3 +148,6 @@ impl fmt::Display for Release {
         write!(f, "0.{}.{}", self.minor, self.patch)
     }
 }
+
+#[cfg(test)]
+mod tests;

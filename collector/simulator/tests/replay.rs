@@ -1,4 +1,10 @@
 //! Recorded brokers give back what was recorded.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails panics"
+)]
 
 #[path = "shared/broker.rs"]
 mod broker;

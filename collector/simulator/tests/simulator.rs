@@ -1,4 +1,10 @@
 //! A simulated instance, seen through flux-client.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails panics"
+)]
 
 #[path = "shared/broker.rs"]
 mod broker;

@@ -11,7 +11,7 @@ use clap::{ArgAction, Args as ClapArgs};
 use flux_client::{Idset, idset};
 
 use crate::{
-    day::Day,
+    day::{Day, MAX_SPEED, MIN_SPEED},
     instance::{Queue, Shape},
     manners::Release,
     server::{Config, Simulator},
@@ -49,7 +49,7 @@ pub struct Args {
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Seconds of the played day in a second
-    #[arg(long, default_value_t = 300.0)]
+    #[arg(long, default_value_t = 300.0, value_parser = speed)]
     pub speed: f64,
 }
 
@@ -124,6 +124,12 @@ fn default_queues(size: u32) -> Vec<Queue> {
 #[expect(clippy::disallowed_methods, reason = "the edge: this is where the clock is taken")]
 fn epoch_seconds() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let range = MIN_SPEED..=MAX_SPEED;
+    let speed = text.parse().ok().filter(|speed| range.contains(speed));
+    speed.ok_or_else(|| format!("a speed is a number from {MIN_SPEED} to {MAX_SPEED}"))
 }
 
 /// To standard output, for the parent process.

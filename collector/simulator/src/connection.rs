@@ -151,10 +151,8 @@ impl Connection {
         let message = match request.topic() {
             "event.subscribe" | "event.unsubscribe" => self.subscription(request),
             _ => {
-                let mut answer = services::answer(&self.shared.world(), self.rank, request);
-                // `take`, for the stream below needs the rest.
-                let watch = answer.watch.take();
-                if let Some(watch) = watch.filter(|_| self.streams.len() < MAX_STREAMS) {
+                let answer = services::answer(&self.shared.world(), self.rank, request);
+                if let Some(watch) = answer.watch.filter(|_| self.streams.len() < MAX_STREAMS) {
                     self.watch(watch, request, answer.message.payload.clone());
                 }
                 answer.message
@@ -195,8 +193,11 @@ impl Connection {
         {
             let world = self.shared.world();
             for stream in &mut self.streams {
+                if stream.is_quiet(now) {
+                    continue;
+                }
                 let payload = stream.watch.payload(&world);
-                if payload == stream.said || stream.is_quiet(now) {
+                if payload == stream.said {
                     continue;
                 }
                 stream.said = payload.clone();

@@ -214,8 +214,8 @@ const STEP: f64 = 10.0;
 const MAX_STEPS: f64 = 360.0;
 
 /// Slower than real time shows nothing, faster than a day a second nothing that can be followed.
-const MIN_SPEED: f64 = 1.0;
-const MAX_SPEED: f64 = 86_400.0;
+pub(crate) const MIN_SPEED: f64 = 1.0;
+pub(crate) const MAX_SPEED: f64 = 86_400.0;
 
 /// Jobs that wait, beyond which people stop submitting.
 const MAX_WAITING: usize = 200;

@@ -99,8 +99,10 @@ impl Door {
         let mut bound = 0;
         loop {
             let mode = *modes.borrow_and_update();
-            if !mode.open || mode.generation != bound {
-                listener = None;
+            let stale = !mode.open || mode.generation != bound;
+            if stale && listener.take().is_some() {
+                // Whoever closed the door has done so, unless it was being opened on another thread.
+                self.remove();
             }
             if mode.open && listener.is_none() {
                 match self.bind() {

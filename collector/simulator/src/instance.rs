@@ -8,12 +8,14 @@
 //! it asked for, and jobs start only on ranks that are up.
 
 mod job;
+mod rank;
 mod tally;
 
 use std::collections::BTreeMap;
 
 use flux_client::Idset;
 
+use self::rank::Rank;
 pub use self::{
     job::{Hold, Job, JobId, Need, Outcome, State},
     tally::{Outcomes, States, Tallies, Tally},
@@ -75,17 +77,6 @@ pub struct Instance {
     next_job: u64,
 }
 
-#[derive(Clone, Debug)]
-struct Rank {
-    online: bool,
-    torpid: bool,
-    excluded: bool,
-    /// Who has each core.
-    cores: Vec<Option<JobId>>,
-    /// Who has each gpu.
-    gpus: Vec<Option<JobId>>,
-}
-
 /// Why and when a rank was drained.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Drain {
@@ -102,13 +93,7 @@ impl Instance {
             cores: shape.cores.min(MAX_IDS),
             gpus: shape.gpus.min(MAX_IDS),
         };
-        let rank = Rank {
-            online: true,
-            torpid: false,
-            excluded: false,
-            cores: (0..shape.cores).map(|_| None).collect(),
-            gpus: (0..shape.gpus).map(|_| None).collect(),
-        };
+        let rank = Rank::new(shape);
         Self {
             ranks: (0..shape.size).map(|_| rank.clone()).collect(),
             outcomes: (0..=queues.len()).map(|_| Outcomes::default()).collect(),
@@ -386,35 +371,6 @@ impl Instance {
             }
         }
         Some(plan.into_iter().map(|(number, _)| number).collect())
-    }
-}
-
-impl Rank {
-    /// How many slots of `need` still fit here.
-    fn slots(&self, need: Need) -> u32 {
-        let free = |ids: &[Option<JobId>]| ids.iter().filter(|owner| owner.is_none()).count();
-        let (cores, gpus) = (free(&self.cores), free(&self.gpus));
-        let fit = match need {
-            Need::Nodes(_) => usize::from(cores == self.cores.len() && gpus == self.gpus.len()),
-            Need::Slots { cores: 0, gpus: 0, .. } => 0,
-            Need::Slots { cores: each, gpus: 0, .. } => cores / each as usize,
-            Need::Slots { cores: 0, gpus: each, .. } => gpus / each as usize,
-            Need::Slots { cores: c, gpus: g, .. } => (cores / c as usize).min(gpus / g as usize),
-        };
-        u32::try_from(fit).unwrap_or(u32::MAX)
-    }
-
-    fn allocate(&mut self, job: JobId, need: Need, slots: u32) {
-        let (cores, gpus) = match need {
-            Need::Nodes(_) => (self.cores.len(), self.gpus.len()),
-            Need::Slots { cores, gpus, .. } => ((cores * slots) as usize, (gpus * slots) as usize),
-        };
-        let take = |ids: &mut [Option<JobId>], count| {
-            let free = ids.iter_mut().filter(|owner| owner.is_none());
-            free.take(count).for_each(|owner| *owner = Some(job));
-        };
-        take(&mut self.cores, cores);
-        take(&mut self.gpus, gpus);
     }
 }
 

@@ -309,6 +309,8 @@ impl Simulator {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+        // One that was being bound on another thread when the doors were closed.
+        self.doors.iter().for_each(Door::close);
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Instance) -> T) -> T {

@@ -23,9 +23,13 @@ fn queues_have_a_name_and_perhaps_ranks() {
 
 #[test]
 fn nonsense_is_refused_with_the_flag_that_has_it() {
-    for words in
-        [["--queue", "=0-3"], ["--queue", "batch=x"], ["--size", "0"], ["--release", "0.1"]]
-    {
+    for words in [
+        ["--queue", "=0-3"],
+        ["--queue", "batch=x"],
+        ["--size", "0"],
+        ["--release", "0.1"],
+        ["--speed", "NaN"],
+    ] {
         let error = parse(&words).unwrap_err();
         assert!(error.contains(words[0]), "{error}");
     }

@@ -110,7 +110,7 @@ pub enum DecodeError {
         limit: usize,
     },
     /// A topic that is no text.
-    #[error("the topic at byte {at} of the body is not UTF-8")]
+    #[error("the topic at byte {at} of the body is not UTF-8 without NUL")]
     Topic {
         /// Its first byte in the body.
         at: usize,
@@ -151,6 +151,9 @@ pub enum EncodeError {
     /// An empty route would end the list of routes.
     #[error("a route is empty, which on the wire ends the routes")]
     EmptyRoute,
+    /// Brokers read a topic up to its first NUL.
+    #[error("the topic holds a NUL")]
+    Topic,
     /// Both flags at once: a stream of responses to a request that wants none.
     #[error("the flags STREAMING and NORESPONSE exclude each other")]
     Flags,
@@ -252,6 +255,9 @@ impl Message {
         if self.routes.iter().any(Bytes::is_empty) {
             return Err(EncodeError::EmptyRoute);
         }
+        if self.topic().contains('\0') {
+            return Err(EncodeError::Topic);
+        }
         encodable("a number of routes", self.routes.len(), MAX_ROUTES)?;
         encodable("a topic", self.topic().len(), MAX_TOPIC)?;
 
@@ -313,8 +319,10 @@ impl Message {
             if topic.len() > MAX_TOPIC {
                 return Err(DecodeError::Limit { part: "the topic", at, limit: MAX_TOPIC });
             }
-            let topic = str::from_utf8(&topic).map_err(|_| DecodeError::Topic { at })?;
-            Some(topic.to_owned())
+            match str::from_utf8(&topic) {
+                Ok(topic) if !topic.contains('\0') => Some(topic.to_owned()),
+                _ => return Err(DecodeError::Topic { at }),
+            }
         } else {
             None
         };

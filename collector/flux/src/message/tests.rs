@@ -98,7 +98,12 @@ fn bad_bodies_say_what_is_wrong_and_where() {
             "the payload at byte 0 of the body wants 4294967295 bytes, but 0 are left",
         ),
         ("no delimiter", with(b"\x01r", 0x08), "a route at byte 2 of the body wants 1 bytes"),
-        ("binary topic", with(b"\x01\xff", 0x01), "the topic at byte 0 of the body is not UTF-8"),
+        ("binary topic", with(b"\x01\xff", 0x01), "the topic at byte 0 of the body is not UTF-8 w"),
+        (
+            "NUL in topic",
+            with(b"\x03a\0\0", 0x01),
+            "the topic at byte 0 of the body is not UTF-8 w",
+        ),
         ("too much", with(b"\x01a\x01b", 0x01), "2 bytes at byte 2 of the body belong to no part"),
         ("routes", with(&b"\x01r".repeat(65), 0x08), "a route at byte 128 of the body is over"),
     ] {
@@ -118,6 +123,7 @@ fn what_could_not_be_read_is_not_sent() {
     let limit = |part, len, limit| EncodeError::Limit { part, len, limit };
     for (message, error) in [
         (with(|m| m.flags = m.flags | Flags::STREAMING | Flags::NORESPONSE), EncodeError::Flags),
+        (with(|m| m.topic = Some("a\0b".to_owned())), EncodeError::Topic),
         (with(|m| m.routes = vec![Bytes::new()]), EncodeError::EmptyRoute),
         (
             with(|m| m.routes = vec!["r".into(); MAX_ROUTES + 1]),

@@ -1,0 +1,207 @@
+//! Flags and environment of `fluxgauge`, checked once.
+
+use std::{ffi::OsString, path::PathBuf, str::FromStr as _, time::Duration};
+
+use clap::{Args, Parser, Subcommand};
+use flux_client::Endpoint;
+use fluxgauge_gateway::args::{MAX_DURATION, MIN_DURATION};
+
+/// The exit status for bad configuration: `EX_USAGE` of sysexits(3).
+pub const EX_USAGE: u8 = 64;
+
+const EXAMPLES: &str = "\
+Examples:
+  See all of Fluxgauge work, without a cluster and without Flux:
+    fluxgauge demo
+
+  Twenty seconds of it, with the authority's certificate in a known place and a known port:
+    fluxgauge demo --for 20s --dir /tmp/fluxgauge --api-port 8443 &
+    curl --cacert /tmp/fluxgauge/ca.crt https://localhost:8443/apis/custom.metrics.k8s.io/v1beta2";
+
+const DEMO_EXAMPLES: &str = "\
+Examples:
+  On free ports, until Ctrl-C:
+    fluxgauge demo
+
+  In a script: twenty seconds, plain lines, the authority's certificate in a known place:
+    fluxgauge demo --for 20s --dir /tmp/fluxgauge --api-port 8443 > metrics.txt
+
+  With a Flux of your own instead of the simulator:
+    flux start fluxgauge demo --flux-uri '$FLUX_URI'
+    fluxgauge demo --flux-uri \"$(flux uri --local 12345)\"
+
+  With traces, sent to a receiver of OTLP over gRPC:
+    OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4317 fluxgauge demo
+
+What to try: the demo prints lines for curl, and the process ids of what it started. Kill the
+simulator or the collector, and after --max-age the values turn into a 404 that says how old the
+last sample is. Stop one by `kill -STOP` and wake it by `kill -CONT`. The demo restarts nothing,
+but prints the command that does.
+
+Durations are written 90s, 2m or 1m30s. Where standard output is no terminal, each second with a
+change is one plain line. NO_COLOR is honoured. Exit status: 0 at the end of --for and after Ctrl-C
+or SIGTERM, 64 for bad usage, 1 when something did not start or no value was ever seen.";
+
+/// Kubernetes metrics for Flux.
+///
+/// The daemons are `fluxgauge-collector` and `fluxgauge-gateway`; this command shows them.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "fluxgauge", version, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Cli {
+    /// The process that started this one and that it shall not outlive.
+    #[arg(long, value_name = "PID", hide = true)]
+    pub parent: Option<i32>,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What `fluxgauge` can do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Start a Flux broker simulator, a collector and a gateway, and show the metrics change.
+    #[command(after_help = DEMO_EXAMPLES)]
+    Demo(Demo),
+    /// The parts of the demo, each a process of its own.
+    #[command(flatten)]
+    Part(Part),
+}
+
+/// A part of the demo. What follows the name of a daemon are the daemon's own arguments.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Part {
+    /// The Flux broker simulator.
+    #[command(hide = true)]
+    Simulator(flux_simulator::Args),
+    /// `fluxgauge-gateway`.
+    #[command(hide = true, disable_help_flag = true)]
+    Gateway(Rest),
+    /// `fluxgauge-collector`.
+    #[command(hide = true, disable_help_flag = true)]
+    Collector(Rest),
+}
+
+/// Arguments that another program reads.
+#[derive(Clone, Debug, Args)]
+pub struct Rest {
+    /// As they were given.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    pub args: Vec<OsString>,
+}
+
+/// Start a Flux broker simulator, a collector and a gateway, and show the metrics change.
+#[derive(Clone, Debug, Args)]
+pub struct Demo {
+    /// End by itself, so long after the first value; without it at Ctrl-C.
+    #[arg(long = "for", env = "FLUXGAUGE_DEMO_FOR", value_name = "DURATION", value_parser = duration)]
+    pub length: Option<Duration>,
+
+    /// Keep certificates and logs in this directory: ca.crt, gateway.log and so on. It is made if
+    /// it is not there [default: a temporary one, removed at the end]
+    #[arg(long, env = "FLUXGAUGE_DEMO_DIR", value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+
+    /// The port of the REST API; 0 takes a free one.
+    #[arg(long, env = "FLUXGAUGE_DEMO_API_PORT", value_name = "PORT", default_value_t = 0)]
+    pub api_port: u16,
+
+    /// The port that the collector reports to; 0 takes a free one.
+    #[arg(long, env = "FLUXGAUGE_DEMO_INGEST_PORT", value_name = "PORT", default_value_t = 0)]
+    pub ingest_port: u16,
+
+    /// How old a value may be. After that it is a 404.
+    #[arg(long, env = "FLUXGAUGE_DEMO_MAX_AGE", value_name = "DURATION", default_value = "10s",
+          value_parser = duration)]
+    pub max_age: Duration,
+
+    /// The socket of a real Flux broker, local:///PATH [default: a simulator is started]
+    #[arg(long, env = "FLUXGAUGE_DEMO_FLUX_URI", value_name = "URI", value_parser = endpoint)]
+    pub flux_uri: Option<Endpoint>,
+
+    /// Also write what the processes log to standard error.
+    #[arg(long, short, env = "FLUXGAUGE_DEMO_VERBOSE",
+          value_parser = clap::builder::BoolishValueParser::new())]
+    pub verbose: bool,
+}
+
+/// The range is the gateway's, so that its own refusal is never the first that is heard.
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text)
+        .map_err(|error| format!("not a duration such as 90s or 1m30s: {error}"))?;
+    if (MIN_DURATION..=MAX_DURATION).contains(&duration) {
+        return Ok(duration);
+    }
+    Err(format!(
+        "not from {} to {}",
+        humantime::format_duration(MIN_DURATION),
+        humantime::format_duration(MAX_DURATION)
+    ))
+}
+
+fn endpoint(text: &str) -> Result<Endpoint, flux_client::endpoint::ParseError> {
+    Endpoint::from_str(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn demo(args: &[&str]) -> Result<Demo, clap::Error> {
+        let cli = Cli::try_parse_from(["fluxgauge", "demo"].iter().chain(args))?;
+        match cli.command {
+            Command::Demo(demo) => Ok(demo),
+            Command::Part(part) => panic!("{part:?}"),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn a_demo_needs_no_flag() {
+        let demo = demo(&[]).unwrap();
+        assert_eq!((demo.api_port, demo.ingest_port), (0, 0));
+        assert_eq!(demo.max_age, Duration::from_secs(10));
+        assert!(demo.length.is_none() && demo.dir.is_none() && demo.flux_uri.is_none());
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_what_would_be_right() {
+        let table: &[(&[&str], &str)] = &[
+            (&["--for", "20"], "not a duration such as 90s or 1m30s: time unit needed"),
+            (&["--for", "0s"], "not from 100ms to 1day"),
+            (&["--max-age", "2days"], "not from 100ms to 1day"),
+            (&["--api-port", "65536"], "65536 is not in 0..=65535"),
+            (&["--flux-uri", "/run/flux/local"], "give the broker's socket as local:///path"),
+            (&["--form", "20s"], "unexpected argument '--form' found"),
+            (&["now"], "unexpected argument 'now' found"),
+        ];
+        for (args, text) in table {
+            let error = demo(args).unwrap_err().to_string();
+            assert!(error.contains(text), "{args:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn every_flag_of_the_demo_has_an_environment_variable() {
+        let command = <Cli as clap::CommandFactory>::command();
+        let demo = command.find_subcommand("demo").unwrap();
+        for flag in demo.get_arguments() {
+            assert!(flag.get_env().is_some() || flag.get_id() == "help", "{}", flag.get_id());
+        }
+    }
+
+    #[test]
+    fn arguments_of_a_part_are_passed_on_untouched() {
+        let args = ["fluxgauge", "--parent", "1", "gateway", "--help", "-x", "--", "--parent"];
+        let cli = Cli::try_parse_from(args).unwrap();
+        let Command::Part(Part::Gateway(rest)) = cli.command else {
+            panic!("{cli:?}");
+        };
+        assert_eq!(cli.parent, Some(1));
+        assert_eq!(rest.args, ["--help", "-x", "--", "--parent"]);
+    }
+}

@@ -1,0 +1,142 @@
+//! An authority and one serving certificate, made anew for each demo.
+//!
+//! The authority's key is dropped with [`Certificates::create`]: nothing else can ever be signed
+//! by it, so that trusting `ca.crt` trusts one gateway.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose,
+};
+use tempfile::NamedTempFile;
+
+/// What the gateway may be called: on this machine, and like its Service in a cluster.
+pub const NAMES: [&str; 4] = ["localhost", "127.0.0.1", "::1", "fluxgauge.fluxgauge.svc"];
+
+/// All in PEM form.
+#[derive(Debug)]
+pub struct Certificates {
+    /// The authority that clients trust.
+    pub authority: String,
+    /// The gateway's certificate.
+    pub certificate: String,
+    key: String,
+}
+
+/// Where they were written.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// The authority that clients trust.
+    pub ca: PathBuf,
+    /// The gateway's certificate.
+    pub cert: PathBuf,
+    /// Its key, which only this user can read.
+    pub key: PathBuf,
+}
+
+impl Certificates {
+    /// Makes an authority, a key and a certificate for [`NAMES`].
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no random numbers.
+    pub fn create() -> Result<Self, rcgen::Error> {
+        // rustls refuses an authority as a server's own certificate, so there are two.
+        let mut params = CertificateParams::new(Vec::new())?;
+        params.distinguished_name.push(DnType::CommonName, "Fluxgauge demo authority");
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+
+        let mut params = CertificateParams::new(NAMES.map(str::to_owned).to_vec())?;
+        params.distinguished_name.push(DnType::CommonName, "Fluxgauge demo gateway");
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
+        let key = KeyPair::generate()?;
+        Ok(Self {
+            certificate: params.signed_by(&key, &authority)?.pem(),
+            key: key.serialize_pem(),
+            authority: authority.pem(),
+        })
+    }
+
+    /// Writes `ca.crt`, `tls.crt` and `tls.key`, named as in a Secret of Kubernetes.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be written.
+    pub fn write(&self, dir: &Path) -> io::Result<Files> {
+        let files =
+            Files { ca: dir.join("ca.crt"), cert: dir.join("tls.crt"), key: dir.join("tls.key") };
+        fs::write(&files.ca, &self.authority)?;
+        fs::write(&files.cert, &self.certificate)?;
+        // A temporary file is private from its first byte on, whatever was there before.
+        let mut key = NamedTempFile::new_in(dir)?;
+        key.write_all(self.key.as_bytes())?;
+        key.persist(&files.key)?;
+        Ok(files)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{os::unix::fs::PermissionsExt as _, sync::Arc};
+
+    use rustls::{
+        CertificateError, Error, RootCertStore, client::WebPkiServerVerifier,
+        client::danger::ServerCertVerifier as _, crypto::ring,
+    };
+    use rustls_pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject as _};
+
+    use super::*;
+
+    /// Checks a certificate for a name as a client does that trusts `authority` alone.
+    fn verify(authority: &str, certificate: &str, name: &'static str) -> Result<(), Error> {
+        let der = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(der(authority)).unwrap();
+        let provider = Arc::new(ring::default_provider());
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
+        let name = ServerName::try_from(name).unwrap();
+        let verifier = verifier.build().unwrap();
+        verifier.verify_server_cert(&der(certificate), &[], &name, &[], UnixTime::now()).map(drop)
+    }
+
+    #[test]
+    fn the_chain_verifies_for_every_name() {
+        let made = Certificates::create().unwrap();
+        for name in NAMES {
+            verify(&made.authority, &made.certificate, name).unwrap();
+        }
+    }
+
+    #[test]
+    fn another_name_or_another_authority_is_refused() {
+        let (made, other) = (Certificates::create().unwrap(), Certificates::create().unwrap());
+        let error = verify(&made.authority, &made.certificate, "example.com").unwrap_err();
+        assert!(
+            matches!(
+                error,
+                Error::InvalidCertificate(CertificateError::NotValidForNameContext { .. })
+            ),
+            "{error}"
+        );
+        verify(&other.authority, &made.certificate, "localhost").unwrap_err();
+    }
+
+    #[test]
+    fn the_key_is_private_even_where_a_public_file_was() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("tls.key"), "old").unwrap();
+        let files = Certificates::create().unwrap().write(dir.path()).unwrap();
+        let mode = fs::metadata(&files.key).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert!(fs::read_to_string(files.key).unwrap().contains("PRIVATE KEY"));
+    }
+}

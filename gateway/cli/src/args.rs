@@ -34,9 +34,9 @@ Examples:
     OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4317 fluxgauge demo
 
 What to try: the demo prints lines for curl, and the process ids of what it started. Kill the
-simulator or the collector, and after --max-age the values turn into a 404 that says how old the
-last sample is. Stop one by `kill -STOP` and wake it by `kill -CONT`. The demo restarts nothing,
-but prints the command that does.
+simulator, and the values turn into a 404 that says how old the last sample is. Stop it or the
+collector by `kill -STOP`, and they do so after --max-age; `kill -CONT` brings them back. The demo
+restarts nothing, but prints the command that does.
 
 Durations are written 90s, 2m or 1m30s. Where standard output is no terminal, each second with a
 change is one plain line. NO_COLOR is honoured. Exit status: 0 at the end of --for and after Ctrl-C

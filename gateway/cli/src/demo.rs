@@ -20,7 +20,8 @@ use tokio::{
 
 use self::{
     certificates::{Certificates, Files},
-    children::{Children, End, Role, Started, quote},
+    children::{Children, End, Role, Started},
+    introduction::Introduction,
     reader::{Reader, Reading},
     screen::Screen,
     table::Table,
@@ -29,6 +30,7 @@ use crate::args::Demo;
 
 pub mod certificates;
 pub mod children;
+mod introduction;
 pub mod reader;
 pub mod screen;
 pub mod table;
@@ -41,9 +43,6 @@ pub const MINICLUSTER: &str = "flux-sample";
 
 /// The pod of its lead broker, named as the Flux Operator's Job names it.
 const POD: &str = "flux-sample-0-demo0";
-
-/// A queue that the simulator has.
-const QUEUE: &str = "batch";
 
 /// The API that all of this is about.
 const API: &str = "/apis/custom.metrics.k8s.io/v1beta2";
@@ -169,7 +168,16 @@ impl Story<'_> {
         self.start_collector(&files, addresses, &broker).await?;
         let mut reader = Reader::new(&certificates.authority, addresses.api)?;
         self.first_value(&mut reader).await?;
-        self.introduce(&files, addresses, &broker, &reader)?;
+        let introduction = Introduction {
+            parts: &self.parts,
+            broker: &broker,
+            simulated: self.args.flux_uri.is_none(),
+            ingest: addresses.ingest,
+            dir: &self.dir,
+            ca: &files.ca,
+            max_age: self.args.max_age,
+        };
+        self.screen.say(&introduction.text(|path| reader.url(path)))?;
         self.watch(&mut reader).await
     }
 
@@ -296,58 +304,6 @@ impl Story<'_> {
             START_TIMEOUT.as_secs(),
             log_end(&self.dir.join("collector.log"))
         )
-    }
-
-    fn introduce(
-        &mut self,
-        files: &Files,
-        addresses: Addresses,
-        broker: &str,
-        reader: &Reader,
-    ) -> io::Result<()> {
-        let mut text =
-            format!("Fluxgauge demo: MiniCluster {MINICLUSTER} in namespace {NAMESPACE}\n\n");
-        for Part { role, pid, .. } in &self.parts {
-            let what = match role {
-                Role::Simulator => format!("a Flux broker at {broker}"),
-                Role::Gateway => {
-                    format!("serves {} and takes reports on {}", reader.url(""), addresses.ingest)
-                }
-                Role::Collector => format!("reads {broker} and reports to the gateway"),
-            };
-            text += &format!("  {role:9}  process {pid:<8} {what}\n");
-        }
-        text += &format!(
-            "\nCertificates and logs are in {}. Try in another terminal:\n",
-            self.dir.display()
-        );
-        let queue = format!(
-            "the same of one queue{}",
-            match self.args.flux_uri {
-                Some(_) => ", if your Flux has one of this name",
-                None => "",
-            }
-        );
-        let object = |metric| metric_path(metric);
-        let lines = [
-            ("a metric of the MiniCluster", object("node_up_count")),
-            (&*queue, format!("{}?metricLabelSelector=queue%3D{QUEUE}", object("node_up_count"))),
-            (
-                "the sum over the namespace",
-                format!("{API}/namespaces/{NAMESPACE}/metrics/node_free_count"),
-            ),
-            ("every broker's pod", format!("{API}/namespaces/{NAMESPACE}/pods/*/broker_up")),
-            ("what there is to ask for", API.to_owned()),
-        ];
-        let ca = quote(&files.ca.to_string_lossy());
-        for (what, path) in lines {
-            text += &format!("\n  # {what}\n  curl --cacert {ca} {}\n", quote(&reader.url(&path)));
-        }
-        text += &format!(
-            "\nKill one and watch: a value is a 404 when it is older than {}. Ctrl-C ends all.\n",
-            humantime::format_duration(self.args.max_age)
-        );
-        self.screen.say(&text)
     }
 
     /// Shows the metrics until the time is over.

@@ -200,15 +200,22 @@ fn cells(row: &Row) -> Vec<Cell> {
             (bars(row), Style::Good),
         ],
         Some(Reading::Refused { code, message }) => {
-            // Kubernetes' own words repeat the name of the metric; the reason follows a colon.
-            let cause = message.split_once(": ").map_or(message.as_str(), |(_, cause)| cause);
-            vec![name, (format!("{code:>NUMBER_COLUMNS$} {cause}"), Style::Bad)]
+            vec![name, (format!("{code:>NUMBER_COLUMNS$} {}", cause(message)), Style::Bad)]
         }
         Some(failed @ Reading::Failed(_)) => {
             let reason = reason(row.metric, failed);
             vec![name, (format!("{:>NUMBER_COLUMNS$} {reason}", "-"), Style::Bad)]
         }
     }
+}
+
+/// What a `Status` says after Kubernetes' own words, which repeat the name of the metric; first the
+/// age, which may have come last.
+fn cause(message: &str) -> String {
+    let cause = message.split_once(": ").map_or(message, |(_, cause)| cause);
+    let (age, rest): (Vec<_>, Vec<_>) =
+        cause.split("; ").partition(|clause| clause.starts_with("last sample is "));
+    [age, rest].concat().join("; ")
 }
 
 /// The history, relative to its largest value; a gap where there was no value.
@@ -298,6 +305,14 @@ job_queue_state_inactive_count     404 last sample is 12s old, limit 10s
 
 cluster_size_min_safe                - no connection to 1.2.3.4:5";
         assert_eq!(lines.join("\n"), expected);
+    }
+
+    #[test]
+    fn the_age_of_a_lost_value_comes_first() {
+        let message = "the server could not find the metric m for pods p: job-list.job-stats: no \
+                       broker; last sample is 3s old";
+        assert_eq!(cause(message), "last sample is 3s old; job-list.job-stats: no broker");
+        assert_eq!(cause("something else"), "something else");
     }
 
     #[test]

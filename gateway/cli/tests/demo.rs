@@ -1,0 +1,225 @@
+//! The demo as people run it: the real binary, without a terminal.
+
+use std::{
+    fs,
+    path::Path,
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
+
+use fluxgauge::demo::reader::{Reader, Reading};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
+    time::timeout,
+};
+
+/// Enough for a machine that does many other things.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+struct Demo {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    /// What was printed so far.
+    printed: String,
+    dir: TempDir,
+}
+
+impl Demo {
+    fn start(args: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_fluxgauge"))
+            .args(["demo", "--dir"])
+            .arg(dir.path())
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, lines, printed: String::new(), dir }
+    }
+
+    /// The next line with all of `words`.
+    async fn line(&mut self, words: &[&str]) -> String {
+        let line = timeout(DEADLINE, async {
+            while let Some(line) = self.lines.next_line().await.unwrap() {
+                self.printed += &format!("{line}\n");
+                if words.iter().all(|word| line.contains(word)) {
+                    return Some(line);
+                }
+            }
+            None
+        });
+        let line = line.await.ok().flatten();
+        line.unwrap_or_else(|| panic!("no line with {words:?} in:\n{}", self.printed))
+    }
+
+    /// The process id of a part, once it is introduced.
+    async fn pid(&mut self, role: &str) -> i32 {
+        let line = self.line(&[role, "process"]).await;
+        let pid = line.split_whitespace().skip_while(|word| *word != "process").nth(1);
+        pid.unwrap().parse().unwrap()
+    }
+
+    async fn pids(&mut self) -> [i32; 3] {
+        [self.pid("simulator").await, self.pid("gateway").await, self.pid("collector").await]
+    }
+
+    fn signal(&self, signal: Signal) {
+        send(i32::try_from(self.child.id().unwrap()).unwrap(), signal);
+    }
+
+    async fn end(mut self) -> (ExitStatus, String) {
+        let end = timeout(DEADLINE, async {
+            while let Some(line) = self.lines.next_line().await.unwrap() {
+                self.printed += &format!("{line}\n");
+            }
+            self.child.wait().await.unwrap()
+        });
+        (end.await.expect("the demo does not end"), self.printed)
+    }
+}
+
+fn send(pid: i32, signal: Signal) {
+    kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+}
+
+/// Whether a process runs; one that only waits to be collected does not.
+fn runs(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
+}
+
+async fn until_none_runs(pids: &[i32]) {
+    let mut tick = tokio::time::interval(Duration::from_millis(20));
+    let gone = timeout(DEADLINE, async {
+        while pids.iter().any(|pid| runs(*pid)) {
+            tick.tick().await;
+        }
+    });
+    gone.await.unwrap_or_else(|_| panic!("one of {pids:?} still runs"));
+}
+
+/// Does what a person does who copies a line into a shell.
+async fn run_line(line: &str) -> String {
+    let output = Command::new("sh").args(["-c", line]).output().await.unwrap();
+    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn has_curl() -> bool {
+    std::process::Command::new("curl").arg("--version").output().is_ok()
+}
+
+/// A client of the URL in a line for curl, which trusts what the line names.
+fn reader(line: &str, dir: &Path) -> (Reader, String) {
+    let words = line.split_whitespace().map(|word| word.trim_matches('\''));
+    let url = words.last().unwrap().strip_prefix("https://localhost:").unwrap();
+    let (port, path) = url.split_once('/').unwrap();
+    let authority = fs::read_to_string(dir.join("ca.crt")).unwrap();
+    let address = format!("127.0.0.1:{port}").parse().unwrap();
+    (Reader::new(&authority, address).unwrap(), format!("/{path}"))
+}
+
+#[tokio::test]
+async fn a_demo_ends_by_itself_and_leaves_nothing_running() {
+    let mut demo = Demo::start(&["--for", "2s"]);
+    let pids = demo.pids().await;
+    let (status, printed) = demo.end().await;
+    assert_eq!(status.code(), Some(0), "{printed}");
+    assert!(printed.contains("\n0:00 node_up_count=16 "), "{printed}");
+    assert!(!printed.contains('\x1b'), "{printed}");
+    assert!(!pids.iter().any(|pid| runs(*pid)), "{pids:?}");
+}
+
+#[tokio::test]
+async fn the_lines_for_curl_answer_and_the_numbers_change() {
+    let mut demo = Demo::start(&["--for", "5s"]);
+    let one = demo.line(&["curl", "/node_up_count"]).await;
+    let queue = demo.line(&["curl", "metricLabelSelector"]).await;
+    let sum = demo.line(&["curl", "/metrics/node_free_count"]).await;
+    let pods = demo.line(&["curl", "/pods/*/"]).await;
+    let discovery = demo.line(&["curl"]).await;
+    if has_curl() {
+        for (line, kind) in [(&one, "MetricValueList"), (&discovery, "APIResourceList")] {
+            let body: serde_json::Value = serde_json::from_str(&run_line(line).await).unwrap();
+            assert_eq!(body["kind"], kind, "{body}");
+        }
+    }
+    for line in [one, queue, sum, pods] {
+        let (mut reader, path) = reader(&line, demo.dir.path());
+        let reading = reader.read(&[path]).await.pop();
+        assert!(matches!(reading, Some(Reading::Value(_))), "{line}: {reading:?}");
+    }
+    // The same value as the first line of all, some seconds later.
+    demo.line(&["0:00", "job_queue_state_run_count="]).await;
+    demo.line(&[" job_queue_state_run_count="]).await;
+    let (status, printed) = demo.end().await;
+    assert_eq!(status.code(), Some(0), "{printed}");
+}
+
+#[tokio::test]
+async fn without_its_broker_a_value_is_a_404_that_says_how_old_it_is() {
+    let mut demo = Demo::start(&[]);
+    let pids = demo.pids().await;
+    let line = demo.line(&["curl", "/node_up_count"]).await;
+    demo.line(&["0:00 node_up_count=16"]).await;
+
+    send(pids[0], Signal::KILL);
+    demo.line(&["The simulator", "ended: signal: 9"]).await;
+    let again = demo.line(&["simulator --dir"]).await;
+    let told = demo.line(&["404", "METRIC: node_up_count"]).await;
+    assert!(told.contains("last sample is ") && told.contains("s old"), "{told}");
+    let (mut reader, path) = reader(&line, demo.dir.path());
+    let reading = reader.read(std::slice::from_ref(&path)).await.pop();
+    let Some(Reading::Refused { code: 404, message }) = reading else { panic!("{reading:?}") };
+    assert!(message.contains("last sample is "), "{message}");
+
+    // It comes back as the demo says it does.
+    let mut simulator = Command::new("sh")
+        .args(["-c", &format!("exec {again}")])
+        .stdout(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    demo.line(&["node_up_count=16"]).await;
+
+    demo.signal(Signal::TERM);
+    let (status, printed) = demo.end().await;
+    assert_eq!(status.code(), Some(0), "{printed}");
+    assert!(!pids.iter().any(|pid| runs(*pid)), "{pids:?}");
+    simulator.kill().await.unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn no_part_outlives_a_demo_that_is_killed() {
+    let mut demo = Demo::start(&[]);
+    let pids = demo.pids().await;
+    assert!(pids.iter().all(|pid| runs(*pid)));
+    demo.signal(Signal::KILL);
+    until_none_runs(&pids).await;
+}
+
+#[tokio::test]
+async fn bad_usage_is_64_and_a_part_that_cannot_start_is_1_with_its_reason() {
+    let run = async |args: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_fluxgauge")).args(args).output();
+        let output = timeout(DEADLINE, output).await.unwrap().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, text) = run(&["demo", "--for", "soon"]).await;
+    assert_eq!(code, Some(64), "{text}");
+    assert!(text.contains("--for <DURATION>"), "{text}");
+
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let (code, text) = run(&["demo", "--api-port", &port]).await;
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("The gateway (process "), "{text}");
+    assert!(text.contains("exit status: 1") && text.contains("--listen"), "{text}");
+}

@@ -8,6 +8,8 @@ pub mod broker;
 pub mod jobs;
 pub mod online;
 pub mod queues;
+#[cfg(test)]
+mod recorded;
 pub mod resources;
 
 use std::sync::Arc;

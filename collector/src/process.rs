@@ -68,7 +68,6 @@ async fn run(
             return ExitCode::SUCCESS;
         }
         Err(error) => {
-            start_logs("info");
             return refuse(in_job, shutdown, || complain(&error.render())).await;
         }
     };

@@ -109,6 +109,3 @@ impl Uplink {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

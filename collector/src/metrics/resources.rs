@@ -8,14 +8,17 @@ use serde::Deserialize;
 use super::{Unreadable, count};
 use crate::state::{Key, Reading, Values};
 
-/// One answer. A set may be `null`, which is the empty one.
+/// One answer. A set may be `null`, which is the empty one, but has to be there.
 #[derive(Clone, Debug, Deserialize)]
 pub struct SchedStatus {
     /// Everything that is configured, without excluded ranks.
+    #[serde(deserialize_with = "Deserialize::deserialize")]
     pub all: ResourceSet,
     /// Whole nodes that are offline, drained or torpid.
+    #[serde(deserialize_with = "Deserialize::deserialize")]
     pub down: ResourceSet,
     /// What jobs hold, on ranks that may have been excluded since.
+    #[serde(deserialize_with = "Deserialize::deserialize")]
     pub allocated: ResourceSet,
 }
 

@@ -1,0 +1,227 @@
+//! What a broker does, and what a gateway hears of it.
+
+use std::time::Duration;
+
+use flux_client::{Errno, Idset};
+use flux_simulator::{
+    Config, Fault, Greeting, Release, Simulator,
+    faults::ANY_TOPIC,
+    instance::{Need, Outcome},
+};
+use fluxgauge_proto::{catalogue::Source, v1::Wishes};
+
+use crate::{
+    gateway::{Gateway, Manners},
+    pod::Pod,
+};
+
+struct Scene {
+    simulator: Simulator,
+    gateway: Gateway,
+    pod: Pod,
+    _dir: tempfile::TempDir,
+}
+
+/// Wishes that make things happen soon: proofs every half second.
+fn hasty() -> Manners {
+    let wishes = Wishes { interval_ms: 200, max_age_ms: 2000 };
+    Manners { wishes: Some(wishes), ..Manners::default() }
+}
+
+async fn scene(change: impl FnOnce(&mut Config)) -> Scene {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = Config::new(dir.path());
+    change(&mut config);
+    let simulator = Simulator::start(config).await.unwrap();
+    let gateway = Gateway::start(hasty()).await;
+    let pod = Pod::start(&simulator.endpoint(0).unwrap(), [gateway.address]);
+    Scene { simulator, gateway, pod, _dir: dir }
+}
+
+impl Scene {
+    async fn until_value(&self, metric: &str, want: Option<f64>) {
+        let what = format!("{metric} is {want:?}");
+        self.gateway
+            .until(&what, |heard| !heard.samples.is_empty() && heard.value(metric) == want)
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn jobs_and_nodes_are_followed() {
+    for minor in [88, 54] {
+        let scene = scene(|config| config.release = Release::new(minor)).await;
+        scene.until_value("node_free_count", Some(4.0)).await;
+        let job = scene.simulator.submit(Need::Nodes(2), Some("batch")).unwrap();
+        scene.until_value("job_queue_state_run_count", Some(1.0)).await;
+        scene.until_value("node_allocated_count", Some(2.0)).await;
+        scene.until_value("cluster_size_min_safe", Some(2.0)).await;
+        scene.simulator.finish(job, Outcome::Successful);
+        scene.until_value("job_successful_count", Some(1.0)).await;
+        scene.until_value("node_free_count", Some(4.0)).await;
+
+        let ranks: Idset = "1".parse().unwrap();
+        scene.simulator.drain(&ranks, "test");
+        scene.until_value("node_up_count", Some(3.0)).await;
+        scene.simulator.undrain(&ranks);
+        scene.until_value("node_up_count", Some(4.0)).await;
+        scene.simulator.lose(3);
+        scene.until_value("node_online_count", Some(3.0)).await;
+        scene.until_value("node_down_count", Some(1.0)).await;
+        scene.pod.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_answers_an_error_is_absent_with_the_reason_and_comes_back() {
+    let scene = scene(|_| {}).await;
+    for (topic, source, metric, fault, reason) in [
+        (
+            "groups.get",
+            Source::Online,
+            "node_online_count",
+            Fault::Fail(Errno::EPERM, Some("go away".to_owned())),
+            "insufficient role",
+        ),
+        ("job-list.job-stats", Source::JobStats, "job_failed_count", Fault::Enosys, "ENOSYS"),
+        (
+            "resource.sched-status",
+            Source::SchedStatus,
+            "node_up_count",
+            Fault::NotJson,
+            "not understood",
+        ),
+        (
+            "state-machine.get",
+            Source::Broker,
+            "broker_up",
+            Fault::Oversized(9 * 1024 * 1024),
+            "over the limit",
+        ),
+    ] {
+        scene.gateway.until("a value", |heard| heard.value(metric).is_some()).await;
+        scene.simulator.fault(topic, fault);
+        let heard = scene
+            .gateway
+            .until(topic, |heard| {
+                !heard.samples.is_empty()
+                    && heard.value(metric).is_none()
+                    && heard.failure(source.name()).is_some_and(|text| text.contains(reason))
+            })
+            .await;
+        // Nothing else is hurt.
+        assert_eq!(heard.failure(Source::QueueStatus.name()).is_some(), topic.contains("sched"));
+        scene.simulator.heal(topic);
+        scene
+            .gateway
+            .until("healed", |heard| {
+                heard.value(metric).is_some() && heard.failure(source.name()).is_none()
+            })
+            .await;
+    }
+    scene.pod.stop().await;
+}
+
+#[tokio::test]
+async fn a_broker_without_the_newer_topic_is_asked_under_the_older_one() {
+    let scene = scene(|_| {}).await;
+    scene.simulator.fault("resource.sched-status", Fault::Enosys);
+    scene.until_value("node_up_count", Some(4.0)).await;
+    scene.pod.stop().await;
+}
+
+#[tokio::test]
+async fn a_hung_broker_leaves_values_that_age() {
+    let scene = scene(|_| {}).await;
+    scene.until_value("node_up_count", Some(4.0)).await;
+    scene.simulator.fault(ANY_TOPIC, Fault::Silence);
+    let heard = scene
+        .gateway
+        .until("old proofs", |heard| {
+            let sources = heard.samples.last().map(|sample| sample.sources.as_slice());
+            sources.is_some_and(|sources| {
+                sources.iter().all(|source| source.proved_age_ms.is_some_and(|age| age > 2000))
+            })
+        })
+        .await;
+    assert_eq!(heard.value("node_up_count"), Some(4.0));
+    let failure = heard.failure(Source::SchedStatus.name()).unwrap();
+    assert_eq!(failure, "no answer to resource.sched-status within 500ms");
+    scene.pod.stop().await;
+}
+
+#[tokio::test]
+async fn an_idle_broker_is_proved_again_and_again() {
+    let scene = scene(|_| {}).await;
+    scene.until_value("node_up_count", Some(4.0)).await;
+    let all =
+        scene.gateway.until("five seconds of nothing", |heard| heard.samples.len() > 25).await;
+    // Half of the max-age is left for the way to the gateway and for a lost proof.
+    for sample in all.samples.iter().skip(10) {
+        for source in &sample.sources {
+            assert!(source.proved_age_ms.unwrap() < 1000, "{source:?}");
+        }
+    }
+    scene.pod.stop().await;
+}
+
+#[tokio::test]
+async fn a_broker_that_restarts_is_met_again_under_a_new_hello() {
+    let scene = scene(|_| {}).await;
+    scene.until_value("node_up_count", Some(4.0)).await;
+    scene.simulator.go_away();
+    let heard = scene
+        .gateway
+        .until("absent", |heard| !heard.samples.is_empty() && heard.values().is_empty())
+        .await;
+    let failure = heard.failure(Source::JobStats.name()).unwrap();
+    assert!(failure.starts_with("no broker:"), "{failure}");
+
+    scene.simulator.come_back().await;
+    scene.until_value("node_up_count", Some(4.0)).await;
+    scene.simulator.restart().await;
+    let streams = scene
+        .gateway
+        .until_all("a second hello", |streams| {
+            streams.len() > 1 && streams.last().unwrap().value("node_up_count") == Some(4.0)
+        })
+        .await;
+    let start = |stream: &crate::gateway::Heard| stream.hello.as_ref().unwrap().broker_start_time;
+    assert!(start(streams.last().unwrap()) > start(&streams[0]));
+    scene.pod.stop().await;
+}
+
+#[tokio::test]
+async fn a_broker_that_refuses_or_says_nonsense_is_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let simulator = Simulator::start(Config::new(dir.path())).await.unwrap();
+    simulator.greet(Greeting::Refuse(1));
+    let gateway = Gateway::start(hasty()).await;
+    let pod = Pod::start(&simulator.endpoint(0).unwrap(), [gateway.address]);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(gateway.heard().is_empty(), "nothing is known, so that nothing is said");
+    simulator.greet(Greeting::Accept);
+    let scene = Scene { simulator, gateway, pod, _dir: dir };
+    scene.until_value("node_up_count", Some(4.0)).await;
+
+    for fault in [Fault::WrongMagic, Fault::Malformed, Fault::CutShort] {
+        scene.simulator.fault("state-machine.get", fault);
+        scene.until_value("node_up_count", None).await;
+        scene.simulator.heal("state-machine.get");
+        scene.until_value("node_up_count", Some(4.0)).await;
+    }
+    scene.pod.stop().await;
+}
+
+#[tokio::test]
+async fn a_worker_reports_its_broker_and_nothing_of_the_instance() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = Config { sockets: 2, ..Config::new(dir.path()) };
+    let simulator = Simulator::start(config).await.unwrap();
+    let gateway = Gateway::start(hasty()).await;
+    let pod = Pod::start(&simulator.endpoint(1).unwrap(), [gateway.address]);
+    let heard = gateway.until("its rank", |heard| heard.value("broker_rank") == Some(1.0)).await;
+    assert!(heard.values().keys().all(|(metric, _)| metric.starts_with("broker_")));
+    assert_eq!(heard.samples.last().unwrap().sources.len(), 1);
+    pod.stop().await;
+}

@@ -26,9 +26,8 @@ Examples:
   In a script: twenty seconds, plain lines, the authority's certificate in a known place:
     fluxgauge demo --for 20s --dir /tmp/fluxgauge --api-port 8443 > metrics.txt
 
-  With a Flux of your own instead of the simulator:
-    flux start fluxgauge demo --flux-uri '$FLUX_URI'
-    fluxgauge demo --flux-uri \"$(flux uri --local 12345)\"
+  With a Flux of your own instead of the simulator, in the shell of `flux start --test-size=4`:
+    fluxgauge demo --flux-uri \"$FLUX_URI\"
 
   With traces, sent to a receiver of OTLP over gRPC:
     OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4317 fluxgauge demo

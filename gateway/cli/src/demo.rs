@@ -5,7 +5,7 @@
 //! own gateway, as everybody else would.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -370,7 +370,7 @@ fn metric_path(metric: &str) -> String {
     format!("{API}/namespaces/{NAMESPACE}/miniclusters.flux-framework.org/{MINICLUSTER}/{metric}")
 }
 
-fn words<'a, const N: usize>(flags: [(&str, &'a std::ffi::OsStr); N]) -> Vec<OsString> {
+fn words<const N: usize>(flags: [(&str, &OsStr); N]) -> Vec<OsString> {
     flags.into_iter().flat_map(|(flag, value)| [flag.into(), value.to_owned()]).collect()
 }
 

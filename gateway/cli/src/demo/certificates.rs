@@ -96,8 +96,8 @@ mod tests {
 
     use super::*;
 
-    /// Checks a certificate for a name as a client does that trusts `authority` alone.
-    fn verify(authority: &str, certificate: &str, name: &'static str) -> Result<(), Error> {
+    /// What a client that trusts `authority` alone has against a certificate for a name.
+    fn refusal(authority: &str, certificate: &str, name: &'static str) -> Option<Error> {
         let der = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
         let mut roots = RootCertStore::empty();
         roots.add(der(authority)).unwrap();
@@ -105,21 +105,21 @@ mod tests {
         let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
         let name = ServerName::try_from(name).unwrap();
         let verifier = verifier.build().unwrap();
-        verifier.verify_server_cert(&der(certificate), &[], &name, &[], UnixTime::now()).map(drop)
+        verifier.verify_server_cert(&der(certificate), &[], &name, &[], UnixTime::now()).err()
     }
 
     #[test]
     fn the_chain_verifies_for_every_name() {
         let made = Certificates::create().unwrap();
         for name in NAMES {
-            verify(&made.authority, &made.certificate, name).unwrap();
+            assert_eq!(refusal(&made.authority, &made.certificate, name), None, "{name}");
         }
     }
 
     #[test]
     fn another_name_or_another_authority_is_refused() {
         let (made, other) = (Certificates::create().unwrap(), Certificates::create().unwrap());
-        let error = verify(&made.authority, &made.certificate, "example.com").unwrap_err();
+        let error = refusal(&made.authority, &made.certificate, "example.com").unwrap();
         assert!(
             matches!(
                 error,
@@ -127,7 +127,7 @@ mod tests {
             ),
             "{error}"
         );
-        verify(&other.authority, &made.certificate, "localhost").unwrap_err();
+        assert!(refusal(&other.authority, &made.certificate, "localhost").is_some());
     }
 
     #[test]

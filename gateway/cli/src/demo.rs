@@ -298,7 +298,7 @@ impl Story<'_> {
             },
             end = self.children.next_end() => bail!(obituary(&end)),
         }
-        let why = last.map_or_else(String::new, |last| table::reason("node_up_count", &last));
+        let why = last.map_or_else(String::new, |last| last.to_string());
         bail!(
             "no value was seen within {} s: {why}\nThe collector's log ends:\n{}",
             START_TIMEOUT.as_secs(),

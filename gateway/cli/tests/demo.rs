@@ -36,6 +36,8 @@ impl Demo {
             .args(["demo", "--dir"])
             .arg(dir.path())
             .args(args)
+            // A demo that is killed cannot remove its temporary directory.
+            .env("TMPDIR", dir.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

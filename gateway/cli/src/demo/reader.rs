@@ -3,7 +3,7 @@
 //! One connection carries all readings of a second side by side. When it breaks, the next reading
 //! makes another.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -43,6 +43,16 @@ pub enum Reading {
     },
     /// The gateway did not say anything that can be understood.
     Failed(String),
+}
+
+impl fmt::Display for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(value) => write!(f, "{value}"),
+            Self::Refused { code, message } => write!(f, "{code} {message}"),
+            Self::Failed(problem) => f.write_str(problem),
+        }
+    }
 }
 
 /// Why an authority cannot be trusted.
@@ -146,8 +156,8 @@ impl Reader {
     }
 }
 
-impl std::fmt::Debug for Reader {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reader").field("address", &self.address).finish_non_exhaustive()
     }
 }

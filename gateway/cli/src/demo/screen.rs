@@ -12,7 +12,7 @@ use std::{
 
 use crate::demo::{
     reader::Reading,
-    table::{Change, Row, Table, reason},
+    table::{Change, Row, Table},
 };
 
 /// A terminal that does not say its size is taken for the smallest usual one.
@@ -202,9 +202,8 @@ fn cells(row: &Row) -> Vec<Cell> {
         Some(Reading::Refused { code, message }) => {
             vec![name, (format!("{code:>NUMBER_COLUMNS$} {}", cause(message)), Style::Bad)]
         }
-        Some(failed @ Reading::Failed(_)) => {
-            let reason = reason(row.metric, failed);
-            vec![name, (format!("{:>NUMBER_COLUMNS$} {reason}", "-"), Style::Bad)]
+        Some(Reading::Failed(problem)) => {
+            vec![name, (format!("{:>NUMBER_COLUMNS$} {problem}", "-"), Style::Bad)]
         }
     }
 }

@@ -99,16 +99,10 @@ impl Change {
     }
 }
 
-/// The code and the message, with `METRIC` for the name where the message begins with Kubernetes'
-/// own words, so that metrics without a value for the same reason read the same.
-pub fn reason(metric: &str, reading: &Reading) -> String {
-    match reading {
-        Reading::Value(value) => value.to_string(),
-        Reading::Refused { code, message } => {
-            format!("{code} {}", message.replace(&format!(" {metric} "), " METRIC "))
-        }
-        Reading::Failed(problem) => problem.clone(),
-    }
+/// Why there is no value, with `METRIC` for the metric's name in Kubernetes' own words, so that
+/// metrics without a value for the same reason read the same.
+fn reason(metric: &str, reading: &Reading) -> String {
+    reading.to_string().replace(&format!(" {metric} "), " METRIC ")
 }
 
 /// Whether nothing has changed but an age, which does so every second.

@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use clap::Parser;
+use clap::{
+    Parser,
+    builder::{OsStringValueParser, TypedValueParser},
+};
 use fluxgauge_proto::limits;
 use tonic::transport::Uri;
 
@@ -48,12 +51,12 @@ pub struct Args {
     pub token: Option<String>,
 
     /// A file with the token, read again for each connection, so that it may rotate.
-    #[arg(long, env = "FLUXGAUGE_TOKEN_FILE", value_name = "FILE")]
+    #[arg(long, env = "FLUXGAUGE_TOKEN_FILE", value_name = "FILE", value_parser = path())]
     pub token_file: Option<PathBuf>,
 
     /// A file with the PEM certificates of the authorities that may sign a gateway's certificate,
     /// read again for each connection. Needed for https.
-    #[arg(long, env = "FLUXGAUGE_CA", value_name = "FILE")]
+    #[arg(long, env = "FLUXGAUGE_CA", value_name = "FILE", value_parser = path())]
     pub ca: Option<PathBuf>,
 
     /// Allow http:// to hosts that are not this machine, and a token over http://.
@@ -69,7 +72,7 @@ pub struct Args {
     #[arg(long, env = "FLUXGAUGE_MINICLUSTER", value_name = "NAME")]
     pub minicluster: Option<String>,
 
-    /// The name of the pod [default: HOSTNAME]
+    /// The name of the pod [default: HOSTNAME in a Job, else MINICLUSTER-RANK]
     #[arg(long, env = "FLUXGAUGE_POD", value_name = "NAME")]
     pub pod: Option<String>,
 
@@ -105,6 +108,11 @@ pub struct Args {
     /// Where the files of the pod are, for tests.
     #[arg(long, hide = true, default_value = "/")]
     pub root: PathBuf,
+}
+
+/// A path that may be empty, as a variable is that a manifest leaves so.
+fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 /// What [`Args`] mean.
@@ -233,11 +241,6 @@ const INTERVAL: std::ops::RangeInclusive<Duration> =
     crate::pace::MIN_PERIOD..=Duration::from_secs(24 * 60 * 60);
 
 impl Args {
-    /// Whether a non-zero exit status would count against a user's Job.
-    pub const fn in_pod(&self) -> bool {
-        self.completion_index.is_some()
-    }
-
     /// Checks everything.
     pub fn check(self) -> Result<Config, Vec<Problem>> {
         // An empty variable is one that is not set, as a manifest leaves it.

@@ -47,8 +47,8 @@ pub struct Identity {
     pub namespace: String,
     /// Of the instance.
     pub minicluster: String,
-    /// The pod's name, or where it is not known its hostname.
-    pub pod: String,
+    /// The pod's name, or where it is not known its hostname; `None` outside a Job.
+    pub pod: Option<String>,
     /// The headless Service that gives the pod its DNS name; empty where unknown.
     pub headless_service: String,
     /// The completion index, in a pod of a Job.
@@ -125,7 +125,9 @@ impl Identity {
             let prefix = hostname.strip_suffix(given.index.as_deref()?)?.strip_suffix('-')?;
             present(prefix)
         });
-        let pod = given.pod.unwrap_or_else(|| hostname.clone());
+        // A desk's hostname may be none that Kubernetes takes.
+        let in_job = given.index.is_some();
+        let pod = given.pod.or_else(|| in_job.then(|| hostname.clone()));
 
         if namespace.is_none() {
             wrong.push(IdentityError::Namespace);
@@ -137,7 +139,7 @@ impl Identity {
         for (what, name) in [
             ("the namespace", namespace.as_deref()),
             ("the name of the MiniCluster", minicluster.as_deref()),
-            ("the name of the pod (--pod, FLUXGAUGE_POD or HOSTNAME)", Some(pod.as_str())),
+            ("the name of the pod (--pod, FLUXGAUGE_POD or HOSTNAME)", pod.as_deref()),
         ] {
             if let Some(name) = name.filter(|name| !is_object_name(name)) {
                 let name = name.chars().take(MAX_NAME_BYTES).collect();
@@ -156,6 +158,15 @@ impl Identity {
         }
     }
 
+    /// The pod of this broker: by its own name, or as the operator names its host.
+    pub fn pod_of(&self, broker: &Broker) -> String {
+        self.pod.clone().unwrap_or_else(|| self.host_of(broker))
+    }
+
+    fn host_of(&self, broker: &Broker) -> String {
+        format!("{}-{}", self.minicluster, broker.rank)
+    }
+
     /// What does not fit between this pod and the broker in it, for the log: then the collector
     /// was pointed at another pod's broker, or started by hand.
     pub fn doubts(&self, broker: &Broker) -> Vec<String> {
@@ -166,7 +177,7 @@ impl Identity {
                 broker.rank
             ));
         }
-        let expected = format!("{}-{}", self.minicluster, broker.rank);
+        let expected = self.host_of(broker);
         if self.index.is_some() && broker.hostname != expected {
             doubts.push(format!(
                 "the broker runs on {:?}, but broker {} of MiniCluster {} runs on {expected:?}: is \

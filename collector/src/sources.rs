@@ -24,7 +24,10 @@ use bytes::Bytes;
 use flux_client::{Client, Errno, RpcError};
 use fluxgauge_proto::catalogue::Source;
 use serde::Serialize;
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until, timeout},
+};
 
 use crate::{
     metrics::Unreadable,
@@ -93,6 +96,18 @@ impl Context {
         }
     }
 
+    /// Waits until the next proof is due, `limit` after `since` at the latest, however the pace
+    /// changes meanwhile.
+    pub(crate) async fn due(&self, since: Instant, limit: Duration) {
+        let mut pace = self.pace.clone();
+        loop {
+            tokio::select! {
+                () = sleep_until(since + pace.now().proof_period().min(limit)) => return,
+                () = pace.changed() => {}
+            }
+        }
+    }
+
     /// The source says this now, because of `topic`, which is told to the sources that follow.
     fn publish(&self, source: Source, topic: &'static str, reading: Reading) {
         let cause = Cause::now(topic);
@@ -120,6 +135,8 @@ impl From<&RpcError> for Failure {
                 "the answer to {topic} has {len} bytes, over the limit of {limit}: raise \
                  --max-frame (FLUXGAUGE_MAX_FRAME)"
             )),
+            // The broker reads nothing: it hangs.
+            RpcError::Busy { .. } => Self::Silent,
             error => Self::Answered(error.to_string()),
         }
     }

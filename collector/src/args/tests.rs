@@ -37,6 +37,7 @@ fn help_teaches_and_flags_parse() {
     let args = Args::try_parse_from(["x", "--insecure", "--gone-exit", "30m"]).unwrap();
     assert_eq!(args.insecure.as_deref(), Some("true"));
     assert_eq!(args.gone_exit.as_deref(), Some("30m"));
+    Args::try_parse_from(["x", "--ca", "", "--token-file", "", "--insecure="]).unwrap();
 }
 
 #[test]
@@ -127,7 +128,7 @@ fn an_empty_variable_is_not_set() {
         ..pod()
     };
     let config = args.check().unwrap();
-    assert_eq!(config.identity.pod, "flux-sample-3");
+    assert_eq!(config.identity.pod.as_deref(), Some("flux-sample-3"));
     assert!(config.gateway.token.is_none() && config.flux_uri.is_none());
 }
 

@@ -18,7 +18,7 @@ fn a_pod_of_a_minicluster_tells_all_by_itself() {
     let want = Identity {
         namespace: "hpc".to_owned(),
         minicluster: "flux-sample".to_owned(),
-        pod: "flux-sample-0".to_owned(),
+        pod: text("flux-sample-0"),
         headless_service: "flux-sample".to_owned(),
         index: Some(0),
     };
@@ -67,6 +67,24 @@ fn all_that_is_wrong_is_said_at_once() {
     let given = Given { hostname: text("Desk"), index: text("x"), ..Given::default() };
     let wrong = Identity::new(given, &Files::default()).unwrap_err();
     assert_eq!(wrong.len(), 4, "{wrong:?}");
+
+    // A desk needs no more than the two names.
+    let desk = |minicluster| Given {
+        namespace: text("default"),
+        minicluster,
+        hostname: text("Desk"),
+        ..Given::default()
+    };
+    let identity = Identity::new(desk(text("desk")), &Files::default()).unwrap();
+    let broker = Broker {
+        rank: 2,
+        size: 4,
+        hostname: "Desk".to_owned(),
+        version: String::new(),
+        start_time: 0.0,
+    };
+    assert_eq!(identity.pod_of(&broker), "desk-2");
+    assert_eq!(identity.doubts(&broker), Vec::<String>::new());
 
     // Outside a Job nothing says where the MiniCluster's name ends.
     let given = Given { index: None, namespace: text("hpc"), ..pod() };

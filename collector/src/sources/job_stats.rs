@@ -1,8 +1,11 @@
 //! `job-list.job-stats`: a stream since 0.55, polled before.
 
+use std::time::Duration;
+
 use fluxgauge_proto::catalogue::Source;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use super::{Context, LEAD, snapshots::Snapshots};
 use crate::{
@@ -12,6 +15,9 @@ use crate::{
 
 /// Where job-list says how many streams are open, since 0.49 and before.
 const STATISTICS: [&str; 2] = ["job-list.stats-get", "job-list.stats.get"];
+
+/// How long to wait for that: proofs wait meanwhile.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The service.
 #[derive(Debug)]
@@ -37,11 +43,14 @@ impl Snapshots for JobStats {
             stats_watchers: Option<u64>,
         }
         for topic in STATISTICS {
-            match context.client.rpc::<Statistics>(topic, LEAD, &json!({})).await {
-                Ok(statistics) => return statistics.stats_watchers.is_some_and(|open| open > 0),
-                Err(error) if error.is_enosys() => {}
+            let statistics = context.client.rpc::<Statistics>(topic, LEAD, &());
+            match timeout(PATIENCE, statistics).await {
+                Ok(Ok(statistics)) => {
+                    return statistics.stats_watchers.is_some_and(|open| open > 0);
+                }
+                Ok(Err(error)) if error.is_enosys() => {}
                 // A guest before 0.53 may not ask: polling is always right.
-                Err(_) => return false,
+                Ok(Err(_)) | Err(_) => return false,
             }
         }
         false

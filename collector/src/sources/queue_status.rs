@@ -2,20 +2,22 @@
 //! queues of `config.get`. Flux tells nobody when its configuration changes, so that it is read
 //! again with each proof.
 
+use std::time::Duration;
+
 use fluxgauge_proto::catalogue::Source;
 use serde_json::json;
-use tokio::{
-    sync::watch,
-    time::{Instant, sleep_until},
-};
+use tokio::{sync::watch, time::Instant};
 
 use super::{Context, Failure, LEAD, sched_status::Latest};
 use crate::{backoff::Backoff, metrics::queues::Queues};
 
 const TOPIC: &str = "config.get";
 
+/// The longest time between two reads.
+const PERIOD: Duration = Duration::from_secs(60);
+
 /// Keeps the board up to date for ever.
-pub(crate) async fn follow(mut context: Context, mut latest: watch::Receiver<Latest>) {
+pub(crate) async fn follow(context: Context, mut latest: watch::Receiver<Latest>) {
     let mut backoff = Backoff::new();
     loop {
         let queues = match read(&context).await {
@@ -32,8 +34,7 @@ pub(crate) async fn follow(mut context: Context, mut latest: watch::Receiver<Lat
             publish(&context, &queues, configured, &latest.borrow_and_update());
             tokio::select! {
                 Ok(()) = latest.changed() => {}
-                () = sleep_until(configured + context.pace.now().proof_period()) => break,
-                () = context.pace.changed() => {}
+                () = context.due(configured, PERIOD) => break,
             }
         }
     }

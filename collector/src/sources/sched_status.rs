@@ -35,7 +35,7 @@ pub(crate) struct Resources {
 pub(crate) type Latest = Result<Resources, String>;
 
 /// Keeps the board up to date for ever.
-pub(crate) async fn follow(mut context: Context, latest: watch::Sender<Latest>) {
+pub(crate) async fn follow(context: Context, latest: watch::Sender<Latest>) {
     let mut changes = context.changes.subscribe();
     let mut topics = TOPICS;
     let mut backoff = Backoff::new();
@@ -67,15 +67,10 @@ pub(crate) async fn follow(mut context: Context, latest: watch::Sender<Latest>) 
         }
         sleep_until(asked + DEBOUNCE.min(context.pace.now().proof_period())).await;
         follow_up = changed;
-        while follow_up.is_none() {
-            let heartbeat = context.pace.now().proof_period().min(HEARTBEAT);
+        if follow_up.is_none() {
             tokio::select! {
-                Ok(()) = changes.changed() => {
-                    changes.mark_changed();
-                    break;
-                }
-                () = sleep_until(asked + heartbeat) => break,
-                () = context.pace.changed() => {}
+                Ok(()) = changes.changed() => changes.mark_changed(),
+                () = context.due(asked, HEARTBEAT) => {}
             }
         }
     }

@@ -6,10 +6,13 @@ use bytes::Bytes;
 use flux_client::{Responses, RpcError};
 use fluxgauge_proto::catalogue::Source;
 use serde_json::Value;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::{Context, Failure, LEAD};
 use crate::{backoff::Backoff, metrics::Unreadable, state::Reading};
+
+/// How often a service that streams is asked nevertheless, unless a proof is due sooner.
+const PERIOD: Duration = Duration::from_secs(60);
 
 /// How often a service that cannot stream is asked.
 const POLL_PERIOD: Duration = Duration::from_secs(2);
@@ -32,7 +35,7 @@ pub(crate) trait Snapshots {
 }
 
 /// Keeps the board up to date for ever: by the stream where there is one, and by plain requests.
-pub(crate) async fn follow<S: Snapshots>(service: S, mut context: Context) {
+pub(crate) async fn follow<S: Snapshots>(service: S, context: Context) {
     let mut backoff = Backoff::new();
     loop {
         if let Err(failure) = poll(&service, &context).await {
@@ -47,8 +50,7 @@ pub(crate) async fn follow<S: Snapshots>(service: S, mut context: Context) {
         }
         let mut polled = Instant::now();
         loop {
-            let proofs = context.pace.now().proof_period();
-            let period = if stream.is_some() { proofs } else { proofs.min(POLL_PERIOD) };
+            let period = if stream.is_some() { PERIOD } else { POLL_PERIOD };
             let outcome = tokio::select! {
                 update = next(&mut stream) => match update {
                     Some(Ok(json)) => take(&service, &context, &json),
@@ -56,11 +58,10 @@ pub(crate) async fn follow<S: Snapshots>(service: S, mut context: Context) {
                     // The service was unloaded, or the stream cannot be had: ask it plainly.
                     Some(Err(_)) | None => break,
                 },
-                () = sleep_until(polled + period) => {
+                () = context.due(polled, period) => {
                     polled = Instant::now();
                     poll(&service, &context).await
                 }
-                () = context.pace.changed() => continue,
             };
             match outcome {
                 Ok(()) => backoff = Backoff::new(),

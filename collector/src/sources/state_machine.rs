@@ -28,7 +28,7 @@ pub(crate) async fn follow(context: Context) {
                 let cause = Cause::now(TOPIC);
                 context.board.answered(Source::Broker, cause.at, reading, cause);
                 backoff = Backoff::new();
-                tokio::time::sleep(context.pace.now().proof_period().min(PERIOD)).await;
+                context.due(cause.at, PERIOD).await;
             }
             Err(failure) => {
                 context.fail(Source::Broker, TOPIC, &failure);

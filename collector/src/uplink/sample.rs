@@ -19,7 +19,7 @@ pub(super) fn hello(identity: &Identity, broker: &Broker) -> v1::Hello {
         contract_version: CONTRACT_VERSION,
         namespace: identity.namespace.clone(),
         minicluster: identity.minicluster.clone(),
-        pod_name: identity.pod.clone(),
+        pod_name: identity.pod_of(broker),
         pod_uid: String::new(),
         rank: broker.rank,
         size: broker.size,

@@ -11,7 +11,7 @@ use flux_simulator::{
 use fluxgauge_proto::{catalogue::Source, v1::Wishes};
 
 use crate::{
-    gateway::{Gateway, Manners},
+    gateway::{Gateway, Heard, Manners},
     pod::Pod,
 };
 
@@ -75,21 +75,30 @@ async fn jobs_and_nodes_are_followed() {
 #[tokio::test]
 async fn a_source_that_answers_an_error_is_absent_with_the_reason_and_comes_back() {
     let scene = scene(|_| {}).await;
-    for (topic, source, metric, fault, reason) in [
+    for (topic, source, metric, fault, reason, unhurt) in [
         (
             "groups.get",
             Source::Online,
             "node_online_count",
             Fault::Fail(Errno::EPERM, Some("go away".to_owned())),
             "insufficient role",
+            "broker_up",
         ),
-        ("job-list.job-stats", Source::JobStats, "job_failed_count", Fault::Enosys, "ENOSYS"),
+        (
+            "job-list.job-stats",
+            Source::JobStats,
+            "job_failed_count",
+            Fault::Enosys,
+            "ENOSYS",
+            "node_up_count",
+        ),
         (
             "resource.sched-status",
             Source::SchedStatus,
             "node_up_count",
             Fault::NotJson,
             "not understood",
+            "node_online_count",
         ),
         (
             "state-machine.get",
@@ -97,6 +106,7 @@ async fn a_source_that_answers_an_error_is_absent_with_the_reason_and_comes_back
             "broker_up",
             Fault::Oversized(9 * 1024 * 1024),
             "over the limit",
+            "node_up_count",
         ),
     ] {
         scene.gateway.until("a value", |heard| heard.value(metric).is_some()).await;
@@ -109,8 +119,7 @@ async fn a_source_that_answers_an_error_is_absent_with_the_reason_and_comes_back
                     && heard.failure(source.name()).is_some_and(|text| text.contains(reason))
             })
             .await;
-        // Nothing else is hurt.
-        assert_eq!(heard.failure(Source::QueueStatus.name()).is_some(), topic.contains("sched"));
+        assert!(heard.value(unhurt).is_some(), "{unhurt} without {topic}");
         scene.simulator.heal(topic);
         scene
             .gateway
@@ -118,6 +127,23 @@ async fn a_source_that_answers_an_error_is_absent_with_the_reason_and_comes_back
                 heard.value(metric).is_some() && heard.failure(source.name()).is_none()
             })
             .await;
+    }
+    scene.pod.stop().await;
+}
+
+#[tokio::test]
+async fn the_queues_go_with_what_they_rest_on() {
+    let scene = scene(|_| {}).await;
+    for topic in ["config.get", "resource.sched-status"] {
+        let queue = |heard: &Heard| heard.of_queue("debug", "node_up_count");
+        scene.gateway.until("a queue", |heard| queue(heard) == Some(1.0)).await;
+        scene.simulator.fault(topic, Fault::Fail(Errno::EPERM, None));
+        let failed = |heard: &Heard| heard.failure(Source::QueueStatus.name()).is_some();
+        let heard =
+            scene.gateway.until(topic, |heard| failed(heard) && queue(heard).is_none()).await;
+        assert_eq!(heard.of_queue("debug", "job_queue_state_run_count"), Some(0.0));
+        assert_eq!(heard.value("node_up_count").is_some(), topic == "config.get");
+        scene.simulator.heal(topic);
     }
     scene.pod.stop().await;
 }
@@ -186,7 +212,7 @@ async fn a_broker_that_restarts_is_met_again_under_a_new_hello() {
             streams.len() > 1 && streams.last().unwrap().value("node_up_count") == Some(4.0)
         })
         .await;
-    let start = |stream: &crate::gateway::Heard| stream.hello.as_ref().unwrap().broker_start_time;
+    let start = |stream: &Heard| stream.hello.as_ref().unwrap().broker_start_time;
     assert!(start(streams.last().unwrap()) > start(&streams[0]));
     scene.pod.stop().await;
 }

@@ -19,6 +19,7 @@ use tokio::{
     task::JoinHandle,
 };
 use tokio_stream::{Stream, wrappers::ReceiverStream};
+use tokio_util::sync::CancellationToken;
 use tonic::{
     Request, Response, Status, Streaming,
     transport::{Identity, Server, ServerTlsConfig},
@@ -100,6 +101,7 @@ pub(crate) struct Gateway {
 struct State {
     manners: Mutex<Manners>,
     heard: watch::Sender<Vec<Heard>>,
+    gone: CancellationToken,
 }
 
 impl Gateway {
@@ -115,8 +117,11 @@ impl Gateway {
     ) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let state =
-            Arc::new(State { manners: Mutex::new(manners), heard: watch::Sender::default() });
+        let state = Arc::new(State {
+            manners: Mutex::new(manners),
+            heard: watch::Sender::default(),
+            gone: CancellationToken::new(),
+        });
         let mut server = Server::builder();
         if let Some(identity) = identity {
             server = server.tls_config(ServerTlsConfig::new().identity(identity)).unwrap();
@@ -131,6 +136,7 @@ impl Gateway {
 
     /// Goes away without a word, and waits until its port is free.
     pub(crate) async fn kill(self) -> SocketAddr {
+        self.state.gone.cancel();
         self.server.abort();
         self.server.await.ok();
         self.address
@@ -198,7 +204,7 @@ async fn listen(
     let mut asked = false;
     let note =
         |write: &dyn Fn(&mut Heard)| state.heard.send_modify(|heard| write(&mut heard[index]));
-    while let Ok(Some(message)) = messages.message().await {
+    while let Some(Ok(Some(message))) = state.gone.run_until_cancelled(messages.message()).await {
         let manners = state.manners.lock().unwrap().clone();
         let ack = match message.body.unwrap() {
             Body::Hello(hello) => {

@@ -2,16 +2,14 @@ use super::*;
 use crate::metrics::recorded::payload;
 
 /// Nodes, cores and GPUs of one set.
-type Row = [u32; 3];
-
-fn row(reading: &Reading, set: &str) -> Row {
+fn row(reading: &Reading, set: &str) -> [f64; 3] {
     ["node", "core", "gpu"].map(|unit| {
         let (_, value) = reading
             .values
             .iter()
             .find(|(key, _)| key.metric == format!("{unit}_{set}_count"))
             .unwrap();
-        *value as u32
+        *value
     })
 }
 
@@ -19,7 +17,7 @@ fn row(reading: &Reading, set: &str) -> Row {
 fn recorded_answers_of_every_release_count_as_flux_resource_list_does() {
     let (lost, real) = ("46-sched-status-real-lost", "46b-sched-resource-status-real-lost");
     let (idle, drained) = ("09-sched-resource-status", "58-sched-resource-status-drained");
-    let none = [0; 3];
+    let none = [0_u32; 3];
     let full = [4, 32, 16];
     // release, conversation, total, up, free, allocated, down, smallest safe size
     for (release, name, total, up, free, allocated, down, safe) in [
@@ -44,12 +42,13 @@ fn recorded_answers_of_every_release_count_as_flux_resource_list_does() {
     ] {
         let reading = SchedStatus::read(&payload(release, name, 0)).unwrap().reading();
         let got = ["total", "up", "free", "allocated", "down"].map(|set| row(&reading, set));
-        assert_eq!(got, [total, up, free, allocated, down], "{release} {name}");
+        let want = [total, up, free, allocated, down].map(|set| set.map(f64::from));
+        assert_eq!(got, want, "{release} {name}");
         let size = reading.values[&Key::instance("cluster_size_min_safe")];
         assert_eq!(size, f64::from(safe), "{release} {name}");
         let cores = ["node_cores_up_count", "node_cores_free_count"]
-            .map(|metric| reading.values[&Key::instance(metric)] as u32);
-        assert_eq!(cores, [up[1], free[1]], "{release} {name}");
+            .map(|metric| reading.values[&Key::instance(metric)]);
+        assert_eq!(cores, [up[1], free[1]].map(f64::from), "{release} {name}");
     }
 }
 
@@ -62,10 +61,10 @@ fn a_draining_node_is_allocated_and_down_and_an_excluded_one_only_holds_the_size
                {"rank":"1","children":{"core":"0-3"}},{"rank":"7","children":{"core":"0"}}]}}}"#,
     );
     let reading = status.unwrap().reading();
-    assert_eq!(row(&reading, "up"), [2, 8, 0]);
-    assert_eq!(row(&reading, "free"), [2, 8, 0]);
-    assert_eq!(row(&reading, "allocated"), [1, 4, 0]);
-    assert_eq!(row(&reading, "down"), [1, 4, 0]);
+    assert_eq!(row(&reading, "up"), [2.0, 8.0, 0.0]);
+    assert_eq!(row(&reading, "free"), [2.0, 8.0, 0.0]);
+    assert_eq!(row(&reading, "allocated"), [1.0, 4.0, 0.0]);
+    assert_eq!(row(&reading, "down"), [1.0, 4.0, 0.0]);
     assert_eq!(reading.values[&Key::instance("cluster_size_min_safe")], 8.0);
 }
 
@@ -73,7 +72,7 @@ fn a_draining_node_is_allocated_and_down_and_an_excluded_one_only_holds_the_size
 fn a_set_may_be_null_but_not_missing() {
     let reading =
         SchedStatus::read(br#"{"all":null,"down":null,"allocated":null}"#).unwrap().reading();
-    assert_eq!(row(&reading, "total"), [0; 3]);
+    assert_eq!(row(&reading, "total"), [0.0; 3]);
     assert!(SchedStatus::read(br#"{"all":null,"down":null}"#).is_err());
 }
 

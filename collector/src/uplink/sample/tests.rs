@@ -151,7 +151,7 @@ fn a_hello_says_who_reports() {
     let identity = Identity {
         namespace: "hpc".to_owned(),
         minicluster: "flux-sample".to_owned(),
-        pod: "flux-sample-0-abcde".to_owned(),
+        pod: Some("flux-sample-0-abcde".to_owned()),
         headless_service: "flux-sample".to_owned(),
         index: Some(0),
     };

@@ -26,11 +26,16 @@ const WINDOW: u32 = 64 * 1024;
 /// Bytes of a file with certificates or with a token: a bundle of all public authorities has 200 kB.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
+/// What each certificate in a PEM file begins with.
+const PEM_HEADER: &[u8] = b"-----BEGIN CERTIFICATE-----";
+
 /// No connection.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ChannelError {
     #[error("cannot read {}: {error}", path.display())]
     Read { path: PathBuf, error: io::Error },
+    #[error("{} holds no certificate in PEM form", .0.display())]
+    NoCertificate(PathBuf),
     #[error("the token in {} is empty or has characters that no HTTP header takes", .0.display())]
     Token(PathBuf),
     #[error("the token has characters that no HTTP header takes")]
@@ -70,6 +75,9 @@ pub(super) async fn connect(
         .initial_connection_window_size(WINDOW);
     if let Some(path) = &gateway.ca {
         let pem = read(path.clone()).await?;
+        if !pem.windows(PEM_HEADER.len()).any(|window| window == PEM_HEADER) {
+            return Err(ChannelError::NoCertificate(path.clone()));
+        }
         // The name is checked, not the address: every replica has the Service's certificate.
         let tls = ClientTlsConfig::new()
             .ca_certificate(Certificate::from_pem(pem))

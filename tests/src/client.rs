@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::{
     body::Incoming,
@@ -100,9 +100,12 @@ impl Client {
 
 impl Connection {
     /// Sends a request and reads the whole answer.
-    pub async fn ask(&mut self, request: Request<Empty<Bytes>>) -> Result<Answer, Error> {
+    pub async fn ask(&mut self, mut request: Request<Empty<Bytes>>) -> Result<Answer, Error> {
         let response: Response<Incoming> = match self {
             Self::Http1(sender) => {
+                // HTTP/1.1 names the server in a header alone.
+                let path = request.uri().path_and_query().cloned();
+                *request.uri_mut() = path.map(Uri::from).unwrap_or_default();
                 sender.ready().await?;
                 sender.send_request(request).await?
             }

@@ -1,28 +1,32 @@
 //! What the tests and the benchmark of both daemons stand on.
 //!
 //! ```text
-//!  flux_simulator ──▶ collector ──┐
-//!                                 ├─gRPC──▶ TestGateway ──REST──▶ Client
-//!  FakeCollector ─────────────────┘             (all over TLS, by TestCa)
+//!  Simulator ──▶ TestCollector ──┐
+//!                                ├─gRPC──▶ TestGateway ──REST──▶ Client
+//!  FakeCollector ────────────────┘             (all over TLS, by TestCa)
 //! ```
 //!
 //! Everything listens on free ports of the loopback address, lives in a temporary directory, and
 //! ends when it is dropped. Tests wait by [`eventually`], never by sleeping.
 
-use std::time::Duration;
+use std::{fmt::Debug, time::Duration};
 
 use tokio::time::Instant;
 
 pub mod ca;
 pub mod client;
+pub mod collector;
 pub mod fake_collector;
 pub mod gateway;
+pub mod path;
 pub mod process;
 
 pub use ca::TestCa;
 pub use client::{Answer, Client, Connection};
+pub use collector::{Gateways, TestCollector};
 pub use fake_collector::FakeCollector;
 pub use gateway::TestGateway;
+pub use path::Path;
 pub use process::Process;
 
 /// Longer than anything here takes that works, on a machine that does ten things at once.
@@ -31,20 +35,36 @@ pub const DEADLINE: Duration = Duration::from_secs(30);
 /// Between two looks at a condition.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Waits until `look` gives a value, and returns it.
+/// Waits until `look` succeeds, and returns what it found.
 ///
 /// # Panics
 ///
-/// When it has not within [`DEADLINE`]; `what` says what was waited for.
-pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+/// When it has not within [`DEADLINE`]: says what was waited for, and what there was instead.
+pub async fn eventually<T, E: Debug>(what: &str, mut look: impl AsyncFnMut() -> Result<T, E>) -> T {
     let start = Instant::now();
     loop {
-        if let Some(found) = look().await {
-            return found;
+        match look().await {
+            Ok(found) => return found,
+            Err(instead) => assert!(
+                start.elapsed() < DEADLINE,
+                "after {DEADLINE:?} still not: {what}, but {instead:?}"
+            ),
         }
-        assert!(start.elapsed() < DEADLINE, "after {DEADLINE:?} still not: {what}");
         tokio::time::sleep(POLL_INTERVAL).await;
     }
+}
+
+/// The error of a result, for [`eventually`].
+pub fn refused<T, E>(result: Result<T, E>) -> Result<E, T> {
+    match result {
+        Ok(value) => Err(value),
+        Err(error) => Ok(error),
+    }
+}
+
+/// A condition, for [`eventually`].
+pub fn is(condition: bool) -> Result<(), &'static str> {
+    if condition { Ok(()) } else { Err("it is not so") }
 }
 
 /// Checks that `holds` for as long as `duration`, looking again and again.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use system_tests::{FakeCollector, TestCa, TestGateway, eventually, fake_collector};
+use system_tests::{FakeCollector, TestCa, TestGateway, eventually, fake_collector, refused};
 
 #[tokio::test]
 async fn a_silent_collector_becomes_a_404_that_says_how_old_its_last_sample_is() {
@@ -15,7 +15,7 @@ async fn a_silent_collector_becomes_a_404_that_says_how_old_its_last_sample_is()
     assert_eq!(client.metric("mc0", "node_up_count").await, Ok(4.0));
 
     let refusal = eventually("the value is refused", async || {
-        client.metric("mc0", "node_up_count").await.err()
+        refused(client.metric("mc0", "node_up_count").await)
     })
     .await;
     assert!(refusal.contains("last sample is 1s old, limit 1s"), "{refusal}");

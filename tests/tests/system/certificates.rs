@@ -10,7 +10,7 @@ use system_tests::{
     Connection, FakeCollector, TestCa, TestGateway,
     ca::SERVER_NAMES,
     client::{get, metric_path},
-    eventually, fake_collector,
+    eventually, fake_collector, is,
 };
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -45,7 +45,7 @@ async fn a_certificate_is_swapped_under_load_without_a_failed_request() {
             // As the kubelet does: at some moment the two files do not fit each other.
             ca.write_leaf(gateway.certs.path());
             eventually("the new certificate is served", async || {
-                (served(&ca, &gateway).await != before).then_some(())
+                is(served(&ca, &gateway).await != before)
             })
             .await;
         }
@@ -53,10 +53,7 @@ async fn a_certificate_is_swapped_under_load_without_a_failed_request() {
         let before = served(&ca, &gateway).await;
         fs::write(gateway.certs.path().join("tls.crt"), "half a certif").unwrap();
         let sent = answered.load(Relaxed);
-        eventually("the load goes on", async || {
-            (answered.load(Relaxed) > sent + 100).then_some(())
-        })
-        .await;
+        eventually("the load goes on", async || is(answered.load(Relaxed) > sent + 100)).await;
         assert_eq!(served(&ca, &gateway).await, before);
         stop.cancel();
     };

@@ -2,11 +2,13 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use rustix::process::{Pid, Signal, kill_process};
 use system_tests::{
-    FakeCollector, TestCa, TestGateway,
+    FakeCollector, Process, TestCa, TestGateway,
     client::{get, metric_path},
-    eventually, fake_collector,
+    eventually, fake_collector, is,
 };
+use tempfile::TempDir;
 use tonic::Code;
 
 /// Requests that are in flight when the gateway is told to end.
@@ -41,12 +43,10 @@ async fn a_draining_gateway_is_not_ready_and_loses_no_request() {
         tokio::join!(one(), one(), one(), one(), one(), one(), one(), one());
     };
     let end = async {
-        eventually("all read", async || (answered.load(Relaxed) > 10 * READERS).then_some(()))
-            .await;
+        eventually("all read", async || is(answered.load(Relaxed) > 10 * READERS)).await;
         assert_eq!(client.get("/readyz").await.status, 200);
         gateway.shutdown.begin.cancel();
-        eventually("not ready", async || (client.get("/readyz").await.status == 500).then_some(()))
-            .await;
+        eventually("not ready", async || is(client.get("/readyz").await.status == 500)).await;
         // Still serving, and still taking samples.
         assert_eq!(client.get("/livez").await.status, 200);
         collector.report(&[("node_up_count", 4.0)]).await.unwrap();
@@ -64,4 +64,29 @@ fn is_unsent(error: &(dyn std::error::Error + 'static)) -> bool {
     error
         .downcast_ref::<hyper::Error>()
         .is_some_and(|error| error.is_canceled() || error.is_closed())
+}
+
+#[tokio::test]
+async fn a_signal_ends_a_gateway_with_status_0() {
+    let (ca, dir) = (TestCa::new(), TempDir::new().unwrap());
+    ca.write_leaf(dir.path());
+    let file = |name: &str| dir.path().join(name).display().to_string();
+    let mut gateway = Process::start(
+        env!("CARGO_BIN_EXE_child"),
+        [
+            "gateway",
+            "--listen=127.0.0.1:0",
+            "--ingest-listen=127.0.0.1:0",
+            "--drain-delay=0s",
+            "--tls-cert",
+            &file("tls.crt"),
+            "--tls-key",
+            &file("tls.key"),
+        ],
+        &[],
+    );
+    assert!(gateway.line().await.starts_with("listening api=127.0.0.1:"));
+    let id = Pid::from_raw(i32::try_from(gateway.id()).unwrap()).unwrap();
+    kill_process(id, Signal::TERM).unwrap();
+    assert_eq!(gateway.status().await, Some(0));
 }

@@ -3,9 +3,15 @@
 
 mod ages;
 mod certificates;
+mod clocks;
 mod drain;
+mod faults;
+mod gateways;
+mod idle;
 mod leads;
 mod namespace_sums;
+mod restarts;
 mod services;
 mod streams;
 mod traces;
+mod values;

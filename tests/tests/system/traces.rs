@@ -58,7 +58,10 @@ impl Receiver {
 
     /// Waits for a span.
     async fn span(&self, what: &str, wanted: impl Fn(&Span) -> bool) -> Span {
-        eventually(what, async || self.0.lock().unwrap().iter().find(|s| wanted(s)).cloned()).await
+        eventually(what, async || {
+            self.0.lock().unwrap().iter().find(|span| wanted(span)).cloned().ok_or("not there")
+        })
+        .await
     }
 }
 

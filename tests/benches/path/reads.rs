@@ -1,0 +1,172 @@
+//! One metric read again and again, from the gateway and from a bare server.
+//!
+//! Each number of connections is measured in rounds, and in each round every server has its turn:
+//! what else the machine does meets all of them. Each connection has one request in flight.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Empty;
+use system_tests::{
+    Client, Connection, FakeCollector, TestCa, TestGateway,
+    client::{get, metric_path},
+    fake_collector,
+};
+use tokio::{task::JoinSet, time::Instant};
+
+use crate::{
+    bare, runtime, samples,
+    spread::{Spread, median, micros, rate},
+};
+
+/// Turns of each server for each number of connections.
+const ROUNDS: usize = 5;
+
+/// The length of a turn. 2 protocols × 3 numbers × 3 servers × 5 rounds are 45 s.
+const TURN: Duration = Duration::from_millis(500);
+
+/// Requests that a new connection sends before it counts.
+const WARM_UP: usize = 20;
+
+/// Streams on one connection; the gateway takes 250.
+const STREAMS: usize = 200;
+
+/// What the gateway should reach of the bare server.
+const GOAL: f64 = 0.8;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Protocol {
+    Http1,
+    Http2,
+}
+
+type Read = Request<Empty<Bytes>>;
+
+/// One server under load.
+struct Server {
+    name: &'static str,
+    client: Client,
+    spread: Spread,
+    rates: Vec<f64>,
+}
+
+pub(crate) fn measure() {
+    let ca = TestCa::new();
+    // Each server has a runtime of its own, of the same size; those that have no turn cost nothing.
+    let (one, thousand, bare, load) = (runtime(), runtime(), runtime(), runtime());
+    let flags = ["--max-age", "12h", "--connection-max-age", "24h", "--log-level", "warn"];
+    let small = one.block_on(TestGateway::start(&ca, &flags));
+    let large = thousand.block_on(TestGateway::start(&ca, &flags));
+    let collectors = load.block_on(async { (fill(&small, 1).await, fill(&large, 1_000).await) });
+    let answer = load.block_on(small.client().get(&metric_path("mc0", "node_up_count")));
+    let size = answer.body.len();
+    let bare = bare.block_on(bare::start(&ca, answer.body));
+
+    let mut servers = [
+        ("bare hyper + rustls", Client::new(&ca, bare)),
+        ("gateway, 1 MiniCluster", small.client().clone()),
+        ("gateway, 1,000 MiniClusters", large.client().clone()),
+    ]
+    .map(|(name, client)| Server {
+        name,
+        client,
+        spread: Spread::default(),
+        rates: Vec::new(),
+    });
+    println!("\nmetric read over TLS, {size} bytes of JSON, beside a bare server; goal {GOAL}");
+    println!("  protocol  conns  server                          req/s   p50 µs   p99 µs  ratio");
+    for protocol in [Protocol::Http1, Protocol::Http2] {
+        for connections in [1, 16, 64] {
+            for _ in 0..ROUNDS {
+                for server in &mut servers {
+                    let spread = load.block_on(turn(&server.client, protocol, connections));
+                    server.rates.push(rate(spread.len(), TURN));
+                    server.spread.merge(&spread);
+                }
+            }
+            print(protocol, connections, &mut servers);
+        }
+    }
+    drop(collectors);
+}
+
+/// Lets this many MiniClusters report, each with every metric of an instance.
+async fn fill(gateway: &TestGateway, miniclusters: usize) -> Vec<FakeCollector> {
+    let mut collectors = Vec::new();
+    let mut channel = gateway.channel().await;
+    for number in 0..miniclusters {
+        if number % STREAMS == STREAMS - 1 {
+            channel = gateway.channel().await;
+        }
+        let hello = fake_collector::hello(&format!("mc{number}"));
+        let mut collector = FakeCollector::connect(channel.clone(), hello).await.expect("a stream");
+        collector.report(&samples::values()).await.expect("an ack");
+        collectors.push(collector);
+    }
+    collectors
+}
+
+/// Reads as fast as it goes for one turn, on new connections.
+async fn turn(client: &Client, protocol: Protocol, connections: usize) -> Spread {
+    let request = get(&metric_path("mc0", "node_up_count"));
+    let mut ready = Vec::new();
+    for _ in 0..connections {
+        let mut connection = match protocol {
+            Protocol::Http1 => client.connect_http1().await,
+            Protocol::Http2 => client.connect_http2().await,
+        }
+        .expect("a connection");
+        for _ in 0..WARM_UP {
+            read(&mut connection, &request).await;
+        }
+        ready.push(connection);
+    }
+    let end = Instant::now() + TURN;
+    let mut tasks: JoinSet<_> =
+        ready.into_iter().map(|c| read_until(c, request.clone(), end)).collect();
+    let mut all = Spread::default();
+    while let Some(spread) = tasks.join_next().await {
+        all.merge(&spread.expect("no reader panics"));
+    }
+    all
+}
+
+async fn read_until(mut connection: Connection, request: Read, end: Instant) -> Spread {
+    let mut spread = Spread::default();
+    loop {
+        let start = Instant::now();
+        if start >= end {
+            return spread;
+        }
+        read(&mut connection, &request).await;
+        spread.add(start.elapsed());
+    }
+}
+
+async fn read(connection: &mut Connection, request: &Read) {
+    let answer = connection.ask(request.clone()).await;
+    assert_eq!(answer.expect("an answer").status, 200);
+}
+
+fn print(protocol: Protocol, connections: usize, servers: &mut [Server]) {
+    let bare = servers.first().map(|bare| bare.rates.clone()).unwrap_or_default();
+    for server in servers {
+        let rates = std::mem::take(&mut server.rates);
+        // The servers of one round met the same machine.
+        let ratios = rates.iter().zip(&bare).map(|(own, bare)| own / bare).collect();
+        let mut spread = std::mem::take(&mut server.spread);
+        println!(
+            "  {:<8} {connections:>6}  {:<27} {:>9.0} {:>8.0} {:>8.0} {:>6.2}",
+            match protocol {
+                Protocol::Http1 => "HTTP/1.1",
+                Protocol::Http2 => "HTTP/2",
+            },
+            server.name,
+            median(rates),
+            micros(spread.percentile(50)),
+            micros(spread.percentile(99)),
+            median(ratios),
+        );
+    }
+}

@@ -1,0 +1,110 @@
+//! A collector in this process, wired as the real one, that finds gateways where a test says.
+
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
+
+use fluxgauge_collector::{args::Args, uplink::Resolve};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::{TestCa, ca::SERVER_NAMES, process};
+
+/// The addresses that the name of the gateways has at the moment.
+#[derive(Clone, Debug, Default)]
+pub struct Gateways(Arc<Mutex<Vec<SocketAddr>>>);
+
+impl Gateways {
+    /// One gateway.
+    pub fn one(address: SocketAddr) -> Self {
+        Self(Arc::new(Mutex::new(vec![address])))
+    }
+
+    /// Another one joins.
+    pub fn join(&self, address: SocketAddr) {
+        self.0.lock().unwrap().push(address);
+    }
+
+    /// One is gone.
+    pub fn leave(&self, address: SocketAddr) {
+        self.0.lock().unwrap().retain(|known| *known != address);
+    }
+}
+
+impl Resolve for Gateways {
+    async fn resolve(&self, host: &str, _: u16) -> io::Result<Vec<SocketAddr>> {
+        assert_eq!(host, SERVER_NAMES[0]);
+        Ok(self.0.lock().unwrap().clone())
+    }
+}
+
+/// A collector that reports the MiniCluster `mc0` of namespace `hpc`. Dropping it stops it at once,
+/// as a pod that is killed.
+pub struct TestCollector {
+    running: JoinHandle<()>,
+    leave: CancellationToken,
+    /// Its authority's certificate, and the root of its files.
+    _dir: TempDir,
+}
+
+impl TestCollector {
+    /// Starts a collector beside the broker at this socket.
+    pub fn start(ca: &TestCa, gateways: Gateways, flux_uri: &str) -> Self {
+        crate::install_crypto();
+        let dir = TempDir::new().unwrap();
+        let args = Args {
+            gateway: Some(format!("https://{}:8444", SERVER_NAMES[0])),
+            ca: Some(write_ca(ca, &dir)),
+            namespace: Some("hpc".to_owned()),
+            minicluster: Some("mc0".to_owned()),
+            pod: Some("mc0-0".to_owned()),
+            flux_uri: Some(flux_uri.to_owned()),
+            root: dir.path().to_owned(),
+            ..Args::default()
+        };
+        let config = args.check().unwrap_or_else(|problems| panic!("{problems:?}"));
+        let leave = CancellationToken::new();
+        let asked = leave.clone().cancelled_owned();
+        let running = tokio::spawn(fluxgauge_collector::run_with(config, gateways, asked));
+        Self { running, leave, _dir: dir }
+    }
+
+    /// Ends as on SIGTERM, and waits until it has told its gateways.
+    pub async fn stop(mut self) {
+        self.leave.cancel();
+        (&mut self.running).await.unwrap();
+    }
+}
+
+impl Drop for TestCollector {
+    fn drop(&mut self) {
+        self.running.abort();
+    }
+}
+
+/// The variables of a collector that is a process of its own.
+pub fn variables<'a>(
+    gateway: &'a str,
+    ca_file: &'a std::path::Path,
+    flux_uri: &'a str,
+) -> Vec<(&'a str, &'a str)> {
+    vec![
+        ("FLUXGAUGE_GATEWAY", gateway),
+        ("FLUXGAUGE_CA", process::text(ca_file)),
+        ("FLUXGAUGE_NAMESPACE", "hpc"),
+        ("FLUXGAUGE_MINICLUSTER", "mc0"),
+        ("FLUXGAUGE_POD", "mc0-0"),
+        ("FLUX_URI", flux_uri),
+    ]
+}
+
+/// Writes the authority's certificate where a collector finds it.
+pub fn write_ca(ca: &TestCa, dir: &TempDir) -> PathBuf {
+    let file = dir.path().join("ca.crt");
+    fs::write(&file, ca.pem()).unwrap();
+    file
+}

@@ -1,0 +1,163 @@
+//! The whole path: a simulated broker, a collector, a gateway.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use flux_simulator::{Config, Simulator};
+use fluxgauge_proto::catalogue::{CATALOGUE, Metric, Scope};
+use tempfile::TempDir;
+
+use crate::{
+    Client, Gateways, TestCa, TestCollector, TestGateway,
+    client::{HPC, get},
+    eventually,
+};
+
+/// A simulated broker, its collector, and a gateway, with the sample of the one in the other.
+pub struct Path {
+    /// Who signs.
+    pub ca: TestCa,
+    /// Where values are read.
+    pub gateway: TestGateway,
+    /// Where the collector finds gateways.
+    pub gateways: Gateways,
+    /// Where values come from.
+    pub broker: Simulator,
+    /// What carries them.
+    pub collector: TestCollector,
+    /// Ranks that are lost.
+    offline: AtomicU64,
+    /// Of the broker's socket.
+    _dir: TempDir,
+}
+
+/// Ranks of a broker as [`Config::new`] makes it.
+const RANKS: u64 = 4;
+
+/// A max-age short enough to wait for in a test, and long enough for a machine that does ten things
+/// at once.
+pub const SHORT: [&str; 4] = ["--max-age", "2s", "--interval", "500ms"];
+
+impl Path {
+    /// Starts all three, the gateway with these flags, and waits until its values are right.
+    pub async fn start(flags: &[&str]) -> Self {
+        let path = Self::of_broker(flags, |_| {}).await;
+        path.agrees().await;
+        path
+    }
+
+    /// Starts all three, with a broker that `change` makes, and waits for nothing.
+    pub async fn of_broker(flags: &[&str], change: impl FnOnce(&mut Config)) -> Self {
+        let (ca, dir) = (TestCa::new(), TempDir::new().unwrap());
+        let gateway = TestGateway::start(&ca, flags).await;
+        let mut config = Config::new(dir.path());
+        change(&mut config);
+        let broker = Simulator::start(config).await.unwrap();
+        let gateways = Gateways::one(gateway.ingest);
+        let uri = format!("local://{}", broker.socket(0).display());
+        let collector = TestCollector::start(&ca, gateways.clone(), &uri);
+        Self { ca, gateway, gateways, broker, collector, offline: AtomicU64::new(0), _dir: dir }
+    }
+
+    /// The value of an instance metric, or why there is none.
+    pub async fn metric(&self, name: &str) -> Result<f64, String> {
+        self.gateway.client().metric("mc0", name).await
+    }
+
+    /// Waits until every metric of the instance is what the broker truly has.
+    pub async fn agrees(&self) {
+        self.agrees_at(self.gateway.client()).await;
+    }
+
+    /// The same at another gateway.
+    pub async fn agrees_at(&self, client: &Client) {
+        eventually("all metrics are the broker's", async || {
+            let wrong = differences(client, &self.broker, self.offline.load(Relaxed)).await;
+            if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+        })
+        .await;
+    }
+
+    /// A node is lost.
+    pub fn lose(&self, rank: u32) {
+        self.broker.lose(rank);
+        self.offline.fetch_add(1, Relaxed);
+    }
+
+    /// A lost node is back.
+    pub fn join(&self, rank: u32) {
+        self.broker.join(rank);
+        self.offline.fetch_sub(1, Relaxed);
+    }
+}
+
+/// What is read and should not be.
+async fn differences(client: &Client, broker: &Simulator, offline: u64) -> Vec<String> {
+    let mut connection = client.connect_http2().await.unwrap();
+    let mut wrong = Vec::new();
+    let of_instance = CATALOGUE.iter().filter(|metric| metric.scope != Scope::Broker);
+    for metric in of_instance {
+        for queue in [None, Some("batch"), Some("debug")] {
+            if queue.is_some() && metric.scope == Scope::Instance {
+                continue;
+            }
+            let selector = queue.map(|queue| format!("?metricLabelSelector=queue%3D{queue}"));
+            let path = format!(
+                "{HPC}/miniclusters.flux-framework.org/mc0/{}{}",
+                metric.name,
+                selector.unwrap_or_default()
+            );
+            let read = connection.ask(get(&path)).await.unwrap().value();
+            let truth = truth(broker, offline, metric, queue);
+            if read != Ok(truth) {
+                wrong.push(format!("{} of {queue:?} is {read:?}, not {truth}", metric.name));
+            }
+        }
+    }
+    wrong
+}
+
+/// What a metric of the catalogue should be, counted from the broker's model.
+#[allow(clippy::cast_precision_loss, reason = "counts of a test are far below 2^53")]
+fn truth(broker: &Simulator, offline: u64, metric: &Metric, queue: Option<&str>) -> f64 {
+    let resources = broker.tallies(queue).expect("a queue");
+    let states = broker.states(queue).expect("a queue");
+    let ended = broker.ended(queue).expect("a queue");
+    let name = metric.name;
+    if let Some(state) = name.strip_prefix("job_queue_state_") {
+        let number = match state {
+            "new_count" => 0,
+            "depend_count" => states.depend,
+            "priority_count" => states.priority,
+            "sched_count" => states.sched,
+            "run_count" => states.run,
+            "cleanup_count" => states.cleanup,
+            "inactive_count" => states.inactive,
+            other => panic!("the test knows no state {other}"),
+        };
+        return number as f64;
+    }
+    let name = name.replace("node_cores_", "core_");
+    let of_set = |set: &str| match set {
+        "total_count" => Some(resources.total),
+        "up_count" => Some(resources.up),
+        "free_count" => Some(resources.free),
+        "allocated_count" => Some(resources.allocated),
+        "down_count" => Some(resources.down),
+        _ => None,
+    };
+    let set = name.split_once('_').and_then(|(kind, set)| Some((kind, of_set(set)?)));
+    let number = match (set, name.as_str()) {
+        (Some(("node", set)), _) => set.nodes,
+        (Some(("core", set)), _) => set.cores,
+        (Some(("gpu", set)), _) => set.gpus,
+        (_, "job_successful_count") => ended.successful,
+        (_, "job_failed_count") => ended.failed,
+        (_, "job_canceled_count") => ended.canceled,
+        (_, "job_timeout_count") => ended.timeout,
+        (_, "cluster_size_min_safe") => resources.cluster_size_min_safe,
+        (_, "node_online_count") => RANKS - offline,
+        (_, "node_offline_count") => offline,
+        (_, other) => panic!("the test knows no metric {other}"),
+    };
+    number as f64
+}

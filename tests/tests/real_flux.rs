@@ -1,0 +1,224 @@
+//! Every number against the real Flux and its own command line, where `flux` is on PATH:
+//! `cargo test -p system-tests --test real_flux -- --ignored`.
+//!
+//! `flux start` makes four brokers on this machine, which are told that they have eight nodes of
+//! four cores and two gpus, of which the upper four never come, and two queues.
+
+use std::{collections::BTreeMap, fs, process::Stdio};
+
+use system_tests::{
+    Client, DEADLINE, Gateways, TestCa, TestCollector, TestGateway,
+    client::{HPC, get},
+    eventually, process,
+};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{Child, Command},
+    time::timeout,
+};
+
+/// What the brokers are told. Jobs run for as long as they say, and start nothing.
+const CONFIG: &str = r#"
+[resource]
+path = "@DIR@/R.json"
+noverify = true
+
+[queues.batch]
+requires = ["batch"]
+[queues.debug]
+requires = ["debug"]
+
+[policy.jobspec.defaults.system]
+queue = "batch"
+duration = "1h"
+"#;
+
+const R: &str = r#"{"version": 1, "execution": {
+  "R_lite": [{"rank": "0-7", "children": {"core": "0-3", "gpu": "0-1"}}],
+  "starttime": 0, "expiration": 0, "nodelist": ["node[0-7]"],
+  "properties": {"batch": "0-5", "debug": "6-7"}}}"#;
+
+/// Says where the broker's socket is, and ends the instance when its input does.
+const SCRIPT: &str = "flux queue start --all --quiet; echo $FLUX_URI; exec cat";
+
+struct Flux {
+    uri: String,
+    /// Its brokers end when this is dropped, with the pipe to them.
+    instance: Child,
+    _dir: TempDir,
+}
+
+impl Flux {
+    async fn start() -> Self {
+        let dir = TempDir::new().unwrap();
+        fs::write(dir.path().join("R.json"), R).unwrap();
+        let config = dir.path().join("flux.toml");
+        fs::write(&config, CONFIG.replace("@DIR@", process::text(dir.path()))).unwrap();
+        let mut instance = Command::new("flux")
+            .args(["start", "--test-size=4", "--setattr=broker.quorum=1"])
+            .arg(format!("--config-path={}", config.display()))
+            .args(["sh", "-c", SCRIPT])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("flux is on PATH");
+        let lines = BufReader::new(instance.stdout.take().unwrap());
+        let line = timeout(DEADLINE, lines.lines().next_line()).await.expect("flux starts in time");
+        let uri = line.unwrap().expect("the line of the script");
+        Self { uri, instance, _dir: dir }
+    }
+
+    /// Ends the instance, and waits until it has.
+    async fn stop(mut self) {
+        drop(self.instance.stdin.take());
+        self.instance.wait().await.unwrap();
+    }
+
+    /// What `flux` prints with these arguments.
+    async fn run(&self, args: &[&str]) -> String {
+        let output =
+            Command::new("flux").args(args).env("FLUX_URI", &self.uri).output().await.unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "flux {args:?}: {said}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// What the metrics should be, by the flux command alone.
+    async fn truth(&self, queue: Option<&str>) -> BTreeMap<String, f64> {
+        let of_queue = |args: &[&str]| -> Vec<String> {
+            let queue = queue.map(|queue| format!("--queue={queue}"));
+            args.iter().map(|arg| (*arg).to_owned()).chain(queue).collect()
+        };
+        let mut truth = BTreeMap::new();
+
+        let format = "{state} {nnodes} {ncores} {ngpus}";
+        let sets = "all,up,free,allocated,down";
+        let args = of_queue(&["resource", "list", "--no-header", "-s", sets, "-o", format]);
+        let list = self.run(&args.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        for line in list.lines() {
+            let words: Vec<_> = line.split_whitespace().collect();
+            let [set, nodes, cores, gpus] = words.as_slice() else { panic!("{line:?}") };
+            let set = if *set == "all" { "total" } else { set };
+            for (kind, number) in [("node", nodes), ("core", cores), ("gpu", gpus)] {
+                *truth.entry(format!("{kind}_{set}_count")).or_default() +=
+                    number.parse::<f64>().unwrap();
+            }
+        }
+        for set in ["up", "free"] {
+            truth.insert(format!("node_cores_{set}_count"), truth[&format!("core_{set}_count")]);
+        }
+
+        let args = of_queue(&["jobs", "-a", "--no-header", "--format={state} {result}"]);
+        let jobs = self.run(&args.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        for state in ["depend", "priority", "sched", "run", "cleanup", "inactive"] {
+            truth.insert(format!("job_queue_state_{state}_count"), 0.0);
+        }
+        for outcome in ["successful", "failed", "canceled", "timeout"] {
+            truth.insert(format!("job_{outcome}_count"), 0.0);
+        }
+        for line in jobs.lines() {
+            let mut words = line.split_whitespace();
+            let state = words.next().expect("a state").to_lowercase();
+            *truth.get_mut(&format!("job_queue_state_{state}_count")).expect(line) += 1.0;
+            let outcome = match words.next() {
+                Some("COMPLETED") => "successful",
+                Some(result) => &result.to_lowercase(),
+                None => continue,
+            };
+            *truth.get_mut(&format!("job_{outcome}_count")).expect(line) += 1.0;
+        }
+        if queue.is_none() {
+            let args = ["resource", "list", "-n", "-s", "allocated", "-o", "{ranks}"];
+            let ranks = self.run(&args).await;
+            let ranks: flux_client::Idset = ranks.trim().parse().unwrap();
+            truth.insert("cluster_size_min_safe".to_owned(), safe_size(&ranks));
+            truth.insert("job_queue_state_new_count".to_owned(), 0.0);
+        }
+        truth
+    }
+
+    /// Submits a job that holds its resources and starts nothing.
+    async fn submit(&self, args: &[&str]) -> String {
+        let mock = ["--setattr=exec.test.run_duration=1h", "true"];
+        let args: Vec<_> = ["submit"].iter().chain(args).chain(&mock).copied().collect();
+        self.run(&args).await.trim().to_owned()
+    }
+}
+
+fn safe_size(allocated: &flux_client::Idset) -> f64 {
+    f64::from(allocated.max().map_or(1, |highest| highest + 1))
+}
+
+#[tokio::test]
+#[ignore = "needs flux on PATH"]
+async fn every_number_is_that_of_the_flux_command() {
+    let flux = Flux::start().await;
+    let ca = TestCa::new();
+    let gateway = TestGateway::start(&ca, &["--max-age", "4s", "--interval", "1s"]).await;
+    let collector = TestCollector::start(&ca, Gateways::one(gateway.ingest), &flux.uri);
+    let client = gateway.client();
+    agrees(client, &flux, "at rest").await;
+
+    let mock = "--setattr=exec.test.run_duration=";
+    for job in [
+        ["-n1", &format!("{mock}0.1s"), "true"],
+        // Without the attribute it is really run.
+        ["-n1", "-qbatch", "false"],
+        ["-t1s", &format!("{mock}1h"), "true"],
+    ] {
+        let [first, second, program] = job;
+        let id = flux.run(&["submit", first, second, program]).await;
+        flux.run(&["job", "wait-event", "-t20", id.trim(), "clean"]).await;
+    }
+    agrees(client, &flux, "with jobs that have ended").await;
+
+    let two_nodes = flux.submit(&["-N2", "-x", "-qbatch"]).await;
+    flux.submit(&["-n1", "-c2", "-g1", "-qbatch"]).await;
+    agrees(client, &flux, "with jobs that run").await;
+
+    flux.submit(&["-N3", "-qbatch"]).await;
+    flux.submit(&["-n1", "-qdebug"]).await;
+    let held = flux.submit(&["-n1", "--urgency=hold", "-qbatch"]).await;
+    flux.submit(&["-n1", &format!("--dependency=afterok:{held}"), "-qbatch"]).await;
+    agrees(client, &flux, "with jobs that wait").await;
+
+    flux.run(&["resource", "drain", "0", "a", "bad", "disk"]).await;
+    agrees(client, &flux, "with a drained node").await;
+
+    flux.run(&["cancel", &two_nodes]).await;
+    agrees(client, &flux, "with a canceled job").await;
+
+    flux.run(&["resource", "undrain", "0"]).await;
+    flux.run(&["cancel", "--all"]).await;
+    agrees(client, &flux, "with all jobs canceled").await;
+    drop(collector);
+    flux.stop().await;
+}
+
+/// Waits until every metric is what the command says, before and after the reading.
+async fn agrees(client: &Client, flux: &Flux, when: &str) {
+    for queue in [None, Some("batch"), Some("debug")] {
+        eventually(when, async || {
+            let truth = flux.truth(queue).await;
+            let mut connection = client.connect_http2().await.unwrap();
+            let mut wrong = Vec::new();
+            for (metric, number) in &truth {
+                let selector = queue.map_or_else(String::new, |queue| {
+                    format!("?metricLabelSelector=queue%3D{queue}")
+                });
+                let path = format!("{HPC}/miniclusters.flux-framework.org/mc0/{metric}{selector}");
+                let read = connection.ask(get(&path)).await.unwrap().value();
+                if read != Ok(*number) {
+                    wrong.push(format!("{metric} of {queue:?} is {read:?}, not {number}"));
+                }
+            }
+            if wrong.is_empty() {
+                println!("{when}, {queue:?}: {} numbers agree", truth.len());
+                return Ok(());
+            }
+            Err(wrong)
+        })
+        .await;
+    }
+}

@@ -52,14 +52,15 @@ impl SchedStatus {
     pub(super) fn put(&self, values: &mut Values, queue: Option<&Arc<str>>) {
         let up = self.all.difference(&self.down);
         let free = up.difference(&self.allocated);
-        let allocated = self.all.intersection(&self.allocated);
-        let down = self.all.intersection(&self.down);
         for (set, [nodes, cores, gpus]) in [
             (&self.all, ["node_total_count", "core_total_count", "gpu_total_count"]),
             (&up, ["node_up_count", "core_up_count", "gpu_up_count"]),
             (&free, ["node_free_count", "core_free_count", "gpu_free_count"]),
-            (&allocated, ["node_allocated_count", "core_allocated_count", "gpu_allocated_count"]),
-            (&down, ["node_down_count", "core_down_count", "gpu_down_count"]),
+            (
+                &self.allocated,
+                ["node_allocated_count", "core_allocated_count", "gpu_allocated_count"],
+            ),
+            (&self.down, ["node_down_count", "core_down_count", "gpu_down_count"]),
         ] {
             values.insert(Key::of(nodes, queue), count(set.nodes() as u64));
             values.insert(Key::of(cores, queue), count(set.cores()));

@@ -106,9 +106,13 @@ impl Instance {
         let mut tallies = Tallies { cluster_size_min_safe: 1, ..Tallies::default() };
         for (number, rank) in (0..).zip(&self.ranks) {
             let inside = eligible.is_none_or(|ranks: &Idset| ranks.contains(number));
-            if inside && !rank.excluded {
-                let up = self.is_up(number, rank);
-                tallies.add(number, rank, up);
+            match (inside, rank.excluded) {
+                (true, false) => tallies.add(number, rank, self.is_up(number, rank)),
+                // In no set but that of what jobs hold, and of no queue: it has lost its properties.
+                (true, true) if queue.is_none() => {
+                    tallies.add_used(number, rank);
+                }
+                _ => {}
             }
         }
         Some(tallies)
@@ -158,22 +162,27 @@ impl Instance {
 
 impl Tallies {
     fn add(&mut self, number: u32, rank: &Rank, up: bool) {
-        let taken = |ids: &[Option<JobId>]| ids.iter().filter(|id| id.is_some()).count() as u64;
         let whole =
             Tally { nodes: 1, cores: rank.cores.len() as u64, gpus: rank.gpus.len() as u64 };
-        let used = Tally::of(taken(&rank.cores), taken(&rank.gpus));
+        let used = self.add_used(number, rank);
         let left = Tally::of(whole.cores - used.cores, whole.gpus - used.gpus);
         self.total.add(whole);
-        self.allocated.add(used);
         if up {
             self.up.add(whole);
             self.free.add(left);
         } else {
             self.down.add(whole);
         }
+    }
+
+    fn add_used(&mut self, number: u32, rank: &Rank) -> Tally {
+        let taken = |ids: &[Option<JobId>]| ids.iter().filter(|id| id.is_some()).count() as u64;
+        let used = Tally::of(taken(&rank.cores), taken(&rank.gpus));
+        self.allocated.add(used);
         if used.nodes > 0 {
             self.cluster_size_min_safe = u64::from(number) + 1;
         }
+        used
     }
 }
 

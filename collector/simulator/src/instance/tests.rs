@@ -104,11 +104,14 @@ fn the_tallies_are_what_flux_resource_list_makes_of_the_answers() {
             let set =
                 |name: &str| ResourceSet::from_json(answer[name].to_string().as_bytes()).unwrap();
             let (all, down) = (set("all"), set("down"));
-            let allocated = set("allocated").intersection(&all);
+            let allocated = set("allocated");
             for queue in [None, Some("batch"), Some("debug")] {
-                let ranks = queue.map_or_else(|| all.ranks(), |queue| all.ranks_with(queue));
+                let of = |set: &ResourceSet| match queue {
+                    None => set.clone(),
+                    Some(queue) => set.restrict(&all.ranks_with(queue)),
+                };
                 let tally = |set: &ResourceSet| {
-                    let set = set.restrict(&ranks);
+                    let set = of(set);
                     Tally { nodes: set.nodes() as u64, cores: set.cores(), gpus: set.gpus() }
                 };
                 let up = all.difference(&down);
@@ -118,8 +121,7 @@ fn the_tallies_are_what_flux_resource_list_makes_of_the_answers() {
                     free: tally(&up.difference(&allocated)),
                     allocated: tally(&allocated),
                     down: tally(&down),
-                    cluster_size_min_safe: allocated
-                        .restrict(&ranks)
+                    cluster_size_min_safe: of(&allocated)
                         .highest_rank()
                         .map_or(1, |rank| u64::from(rank) + 1),
                 };

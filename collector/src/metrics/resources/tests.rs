@@ -53,7 +53,7 @@ fn recorded_answers_of_every_release_count_as_flux_resource_list_does() {
 }
 
 #[test]
-fn a_draining_node_is_allocated_and_down_and_an_excluded_one_only_holds_the_size() {
+fn a_draining_node_is_allocated_and_down_and_an_excluded_one_is_only_allocated() {
     let status = SchedStatus::read(
         br#"{"all":{"version":1,"execution":{"R_lite":[{"rank":"0-2","children":{"core":"0-3"}}]}},
              "down":{"version":1,"execution":{"R_lite":[{"rank":"1","children":{"core":"0-3"}}]}},
@@ -63,7 +63,7 @@ fn a_draining_node_is_allocated_and_down_and_an_excluded_one_only_holds_the_size
     let reading = status.unwrap().reading();
     assert_eq!(row(&reading, "up"), [2.0, 8.0, 0.0]);
     assert_eq!(row(&reading, "free"), [2.0, 8.0, 0.0]);
-    assert_eq!(row(&reading, "allocated"), [1.0, 4.0, 0.0]);
+    assert_eq!(row(&reading, "allocated"), [2.0, 5.0, 0.0]);
     assert_eq!(row(&reading, "down"), [1.0, 4.0, 0.0]);
     assert_eq!(reading.values[&Key::instance("cluster_size_min_safe")], 8.0);
 }

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use flux_simulator::{Config, Simulator, instance::Need};
 use fluxgauge_gateway::serve::{Limits, Transport, serve};
 use fluxgauge_proto::v1::Trace;
 use hyper_util::service::TowerToHyperService;
@@ -15,10 +16,12 @@ use opentelemetry_proto::tonic::{
         ExportTraceServiceRequest, ExportTraceServiceResponse,
         trace_service_server::{TraceService, TraceServiceServer},
     },
+    common::v1::any_value::Value,
     trace::v1::Span,
 };
 use system_tests::{
-    Client, FakeCollector, Process, TestCa, client, eventually, fake_collector, process,
+    Client, FakeCollector, Gateways, Process, TestCa, TestCollector, client, eventually,
+    fake_collector, is, process,
 };
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -65,28 +68,45 @@ impl Receiver {
     }
 }
 
+/// A gateway that sends its spans to a receiver.
+struct Traced {
+    receiver: Receiver,
+    api: SocketAddr,
+    ingest: SocketAddr,
+    _process: Process,
+    _certs: TempDir,
+}
+
+impl Traced {
+    async fn start(ca: &TestCa) -> Self {
+        let (receiver, endpoint) = Receiver::start().await;
+        let certs = TempDir::new().unwrap();
+        ca.write_leaf(certs.path());
+        let (cert, key) = (certs.path().join("tls.crt"), certs.path().join("tls.key"));
+        let mut gateway = Process::start(
+            env!("CARGO_BIN_EXE_child"),
+            [
+                "gateway",
+                "--listen=127.0.0.1:0",
+                "--ingest-listen=127.0.0.1:0",
+                "--tls-cert",
+                process::text(&cert),
+                "--tls-key",
+                process::text(&key),
+            ],
+            &[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint), ("OTEL_BSP_SCHEDULE_DELAY", "100")],
+        );
+        let (api, ingest) = addresses(&gateway.line().await);
+        Self { receiver, api, ingest, _process: gateway, _certs: certs }
+    }
+}
+
 #[tokio::test]
 async fn a_read_continues_its_callers_trace_and_links_to_the_way_of_its_sample() {
-    let (receiver, endpoint) = Receiver::start().await;
-    let (ca, dir) = (TestCa::new(), TempDir::new().unwrap());
-    ca.write_leaf(dir.path());
-    let (cert, key) = (dir.path().join("tls.crt"), dir.path().join("tls.key"));
-    let mut gateway = Process::start(
-        env!("CARGO_BIN_EXE_child"),
-        [
-            "gateway",
-            "--listen=127.0.0.1:0",
-            "--ingest-listen=127.0.0.1:0",
-            "--tls-cert",
-            process::text(&cert),
-            "--tls-key",
-            process::text(&key),
-        ],
-        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint), ("OTEL_BSP_SCHEDULE_DELAY", "100")],
-    );
-    let (api, ingest) = addresses(&gateway.line().await);
+    let ca = TestCa::new();
+    let Traced { receiver, api, ingest, .. } = &Traced::start(&ca).await;
 
-    let channel = fake_collector::channel(&ca.pem(), ingest).await;
+    let channel = fake_collector::channel(&ca.pem(), *ingest).await;
     let hello = fake_collector::hello("mc0");
     let mut collector = FakeCollector::connect(channel, hello).await.unwrap();
     let mut sample = fake_collector::sample(&[("node_up_count", 4.0)]);
@@ -102,7 +122,7 @@ async fn a_read_continues_its_callers_trace_and_links_to_the_way_of_its_sample()
     let mut request = client::get(&client::metric_path("mc0", "node_up_count"));
     let caller = "00-cccccccccccccccccccccccccccccccc-dddddddddddddddd-01";
     request.headers_mut().insert("traceparent", caller.parse().unwrap());
-    let answer = Client::new(&ca, api).send(request).await.unwrap();
+    let answer = Client::new(&ca, *api).send(request).await.unwrap();
     assert_eq!(answer.value(), Ok(4.0));
 
     let read = receiver.span("the read", |span| span.name == "read").await;
@@ -126,6 +146,42 @@ async fn a_read_continues_its_callers_trace_and_links_to_the_way_of_its_sample()
     assert_eq!(uplink.start_time_unix_nano, root.end_time_unix_nano);
     assert_eq!(store.start_time_unix_nano, uplink.end_time_unix_nano);
     assert!(read.start_time_unix_nano >= store.end_time_unix_nano);
+}
+
+#[tokio::test]
+async fn a_reads_link_leads_to_the_flux_event_that_made_the_value() {
+    let (ca, sockets) = (TestCa::new(), TempDir::new().unwrap());
+    let gateway = Traced::start(&ca).await;
+    let broker = Simulator::start(Config::new(sockets.path())).await.unwrap();
+    let uri = format!("local://{}", broker.socket(0).display());
+    let collector = TestCollector::start(&ca, Gateways::one(gateway.ingest), &uri);
+    let client = Client::new(&ca, gateway.api);
+    let running = "job_queue_state_run_count";
+    eventually("no job runs", async || is(client.metric("mc0", running).await == Ok(0.0))).await;
+
+    broker.submit(Need::cores(1), None).unwrap();
+    eventually("the job runs", async || is(client.metric("mc0", running).await == Ok(1.0))).await;
+    let caused = |span: &Span| {
+        let cause = span.attributes.iter().find(|attribute| attribute.key == "flux.cause");
+        let value = cause.and_then(|cause| cause.value.as_ref()?.value.clone());
+        value == Some(Value::StringValue("job-list.job-stats".to_owned()))
+    };
+    let receiver = &gateway.receiver;
+    let sample = |read: &Span| {
+        let link = read.links.first()?;
+        let spans = receiver.0.lock().unwrap();
+        spans.iter().find(|span| span.span_id == link.span_id && caused(span)).cloned()
+    };
+    let read = |span: &Span| span.name == "read";
+    eventually("a read that links to the event", async || {
+        // Each look is a read, so that there is one of the newest sample.
+        client.metric("mc0", running).await.unwrap();
+        let reads: Vec<_> =
+            receiver.0.lock().unwrap().iter().filter(|span| read(span)).cloned().collect();
+        reads.iter().find_map(sample).ok_or(reads.len())
+    })
+    .await;
+    drop(collector);
 }
 
 /// The addresses in the first line of a gateway's output.

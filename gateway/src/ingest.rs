@@ -116,17 +116,14 @@ impl Session {
                 let sequence = sample.sequence;
                 match open.report.apply(sample, open.writer.reporter(), received)? {
                     Applied::Gap => Ok(Some(Ack { sequence, want_full: true, wishes: None })),
-                    Applied::Snapshot(mut snapshot) => {
-                        let provenance = snapshot.provenance.take().map(|mut provenance| {
-                            provenance.stored = self.ingest.clock.now().wall;
-                            Arc::new(provenance)
-                        });
-                        let snapshot = snapshot.sealed(provenance.clone());
+                    Applied::Snapshot(snapshot, provenance) => {
                         open.writer
-                            .publish(snapshot)
+                            .publish(*snapshot)
                             .map_err(|replaced| Status::aborted(replaced.to_string()))?;
                         if let Some(provenance) = provenance {
-                            (self.ingest.on_sample)(open.writer.reporter(), &provenance);
+                            let stored = self.ingest.clock.now().wall;
+                            let told = Provenance { stored, ..Provenance::clone(&provenance) };
+                            (self.ingest.on_sample)(open.writer.reporter(), &told);
                         }
                         Ok(Some(Ack { sequence, want_full: false, wishes: None }))
                     }

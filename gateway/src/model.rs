@@ -51,6 +51,8 @@ pub struct Series {
     pub value: f64,
     /// The index in [`Snapshot::sources`] of what the value rests on.
     pub source: usize,
+    /// Where the sample came from that brought the value, for traces.
+    pub provenance: Option<Arc<Provenance>>,
 }
 
 /// The series of each metric, by the metric's name.
@@ -80,8 +82,6 @@ pub struct Snapshot {
     pub instance: SeriesMap,
     /// Metrics of the broker.
     pub broker: SeriesMap,
-    /// Where the sample came from, for traces.
-    pub provenance: Option<Arc<Provenance>>,
 }
 
 impl Snapshot {

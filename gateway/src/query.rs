@@ -5,6 +5,7 @@
 //! two series of one object is an error, since an autoscaler would count them twice.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -77,8 +78,10 @@ pub struct Item {
     pub value: f64,
     /// When the value was last proved right; of a sum, the earliest of its parts.
     pub produced: SystemTime,
-    /// Where the sample came from; none for a sum.
+    /// Where the sample came from that brought the value.
     pub provenance: Option<Arc<Provenance>>,
+    /// Where the other parts of a sum came from.
+    pub parts: Vec<Arc<Provenance>>,
 }
 
 /// Why there is no value.
@@ -173,7 +176,7 @@ impl Reader<'_> {
                     .into(),
             ));
         }
-        let clusters = namespace.iter().filter(|(_, cluster)| cluster.lead().is_some());
+        let clusters = namespace.iter().filter(|(_, cluster)| !cluster.has_ended());
         self.servable(clusters.map(|(name, cluster)| self.instance(name, cluster)))
     }
 
@@ -184,18 +187,38 @@ impl Reader<'_> {
                 self.request.metric
             )));
         }
-        let snapshots = namespace.values().flat_map(|cluster| cluster.slots()).filter_map(|slot| {
-            let snapshot = slot.snapshot()?;
+        let unknown = self.request.object_selector.requirements().iter().find(|requirement| {
+            matches!(
+                requirement.condition,
+                Condition::NotEquals(_) | Condition::NotIn(_) | Condition::DoesNotExist
+            ) && !POD_LABELS.contains(&&*requirement.key)
+        });
+        if let Some(requirement) = unknown {
+            return Err(Error::Bad(format!(
+                "this server does not know which pods lack the label {:?}: select by {}",
+                requirement.key,
+                POD_LABELS.join(", ")
+            )));
+        }
+        // A pod has one value: of two brokers that claim its name, the one heard of last.
+        let mut pods: BTreeMap<Arc<str>, Arc<Snapshot>> = BTreeMap::new();
+        for slot in namespace.values().flat_map(|cluster| cluster.slots()) {
+            let Some(snapshot) = slot.snapshot() else { continue };
             let reporter = &snapshot.reporter;
             let wanted = match name {
                 Name::Exact(pod) => *reporter.pod == *pod,
                 Name::All => self.request.object_selector.matches(|key| pod_label(reporter, key)),
             };
-            wanted.then_some(snapshot)
-        });
-        self.servable(snapshots.map(|snapshot| {
-            self.value(&snapshot, &snapshot.broker, Arc::clone(&snapshot.reporter.pod))
-        }))
+            let newest = pods
+                .get(&reporter.pod)
+                .is_none_or(|other| other.received.instant < snapshot.received.instant);
+            if wanted && newest {
+                pods.insert(Arc::clone(&reporter.pod), snapshot);
+            }
+        }
+        self.servable(
+            pods.into_iter().map(|(pod, snapshot)| self.value(&snapshot, &snapshot.broker, pod)),
+        )
     }
 
     /// The MiniCluster that a Service stands for.
@@ -208,25 +231,25 @@ impl Reader<'_> {
         if let Some(found) = exact {
             return Ok(found);
         }
-        let leads = || {
-            namespace.iter().filter_map(|(key, cluster)| {
-                Some((key, cluster.as_ref(), cluster.lead()?.reporter()))
-            })
+        let running = || {
+            let running = namespace.iter().filter(|(_, cluster)| !cluster.has_ended());
+            running.map(|(key, cluster)| (key, cluster.as_ref()))
         };
-        let named: Vec<_> =
-            leads().filter(|(.., lead)| lead.headless_service.as_deref() == Some(name)).collect();
-        let candidates = match named.as_slice() {
-            [] if self.rules.service_aliases.iter().any(|alias| alias == name) => leads().collect(),
-            _ => named,
+        let is_headless = |cluster: &Cluster| {
+            let lead = cluster.lead().and_then(|slot| slot.snapshot());
+            lead.is_some_and(|lead| lead.reporter.headless_service.as_deref() == Some(name))
         };
+        let named: Vec<_> = running().filter(|(_, cluster)| is_headless(cluster)).collect();
+        let is_alias = || self.rules.service_aliases.iter().any(|alias| alias == name);
+        let candidates = if named.is_empty() && is_alias() { running().collect() } else { named };
         match candidates.as_slice() {
-            [(key, cluster, _)] => Ok((key, cluster)),
+            [one] => Ok(*one),
             [] => Err(self.nobody()),
             several => Err(Error::NotFound(format!(
                 "service {name} stands for the only MiniCluster of its namespace, and there are \
                  {}: {}; describe one of them instead",
                 several.len(),
-                names(several.iter().map(|(key, ..)| &***key))
+                names(several.iter().map(|(key, _)| &***key))
             ))),
         }
     }
@@ -240,15 +263,16 @@ impl Reader<'_> {
             )));
         }
         let mut sum: Option<Item> = None;
-        for (name, cluster) in namespace.iter().filter(|(_, cluster)| cluster.lead().is_some()) {
+        for (name, cluster) in namespace.iter().filter(|(_, cluster)| !cluster.has_ended()) {
             let part = self.instance(name, cluster).map_err(|error| error.of_member(name))?;
             sum = Some(match sum {
-                None => Item { object: self.request.namespace.into(), provenance: None, ..part },
-                Some(sum) => Item {
-                    value: sum.value + part.value,
-                    produced: sum.produced.min(part.produced),
-                    ..sum
-                },
+                None => Item { object: self.request.namespace.into(), ..part },
+                Some(mut sum) => {
+                    sum.value += part.value;
+                    sum.produced = sum.produced.min(part.produced);
+                    sum.parts.extend(part.provenance);
+                    sum
+                }
             });
         }
         sum.ok_or_else(|| self.nobody())
@@ -264,7 +288,7 @@ impl Reader<'_> {
         for answer in answers {
             match answer {
                 Ok(item) => items.push(item),
-                Err(error @ (Error::Bad(_) | Error::UnknownMetric(_))) => return Err(error),
+                Err(error @ Error::Bad(_)) => return Err(error),
                 Err(error) => {
                     first_error.get_or_insert(error);
                 }
@@ -312,7 +336,8 @@ impl Reader<'_> {
             let why = failure.map_or_else(String::new, |failure| format!("; {failure}"));
             return Err(Error::TooOld { member: String::new(), age, limit, why });
         }
-        Ok(Item { object, value: series.value, produced, provenance: snapshot.provenance.clone() })
+        let provenance = series.provenance.clone();
+        Ok(Item { object, value: series.value, produced, provenance, parts: Vec::new() })
     }
 
     /// Series of a queue are for those who name `queue`, and they get no other: the instance's
@@ -388,6 +413,17 @@ impl Error {
 
 /// The labels that the Flux Operator and the Job controller put on the pod of a broker; others
 /// are not known here.
+const POD_LABELS: [&str; 7] = [
+    "hpa-selector",
+    "app.kubernetes.io/name",
+    "job-name",
+    "batch.kubernetes.io/job-name",
+    "batch.kubernetes.io/job-completion-index",
+    "job-index",
+    "namespace",
+];
+
+/// The value of one of [`POD_LABELS`].
 fn pod_label<'a>(reporter: &'a Reporter, key: &str) -> Option<&'a str> {
     match key {
         "hpa-selector" | "app.kubernetes.io/name" | "job-name" | "batch.kubernetes.io/job-name" => {

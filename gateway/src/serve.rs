@@ -45,6 +45,9 @@ pub const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// 200 groups of 253 bytes are 50 KiB.
 pub const MAX_HEADER_BYTES: u32 = 64 * 1024;
 
+/// Headers of an HTTP/1.1 request: those 200 groups, and room for the others.
+pub const MAX_HEADERS: usize = 256;
+
 /// Requests at once on one HTTP/2 connection, as many as a Go server takes.
 pub const MAX_STREAMS: u32 = 250;
 

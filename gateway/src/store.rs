@@ -70,12 +70,20 @@ struct Index {
 #[derive(Clone, Debug, Default)]
 pub struct Cluster {
     slots: BTreeMap<u32, Arc<Slot>>,
+    /// The lead's collector said goodbye, and only others are left.
+    ended: bool,
 }
 
 impl Cluster {
     /// What the collector of the lead broker last said.
     pub fn lead(&self) -> Option<&Slot> {
         self.slots.get(&0).map(AsRef::as_ref)
+    }
+
+    /// Whether the MiniCluster ended on purpose. One that did not, and whose lead does not report,
+    /// is there and unknown.
+    pub const fn has_ended(&self) -> bool {
+        self.ended
     }
 
     /// The slots of all ranks that report, in order.
@@ -105,11 +113,6 @@ impl Slot {
     /// The newest snapshot; `None` until the first sample of the first stream.
     pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
         self.newest.load_full()
-    }
-
-    /// Who reports into this slot.
-    pub fn reporter(&self) -> Arc<Reporter> {
-        Arc::clone(&self.claim().reporter)
     }
 
     fn claim(&self) -> MutexGuard<'_, Claim> {
@@ -162,13 +165,32 @@ impl Store {
         Ok(Writer { store: Arc::clone(self), slot, reporter, epoch })
     }
 
-    /// Forgets reporters whose stream ended `after` ago or longer.
+    /// Forgets reporters whose stream ended `after` ago or longer. A lead broker is remembered for
+    /// as long as any other of its MiniCluster reports: while its pods run, nobody may take the
+    /// MiniCluster for one that ended.
     pub fn forget(&self, now: Instant, after: Duration) {
         let _changing = self.changing();
-        self.retain(|slot| {
+        let old = |slot: &Slot| {
             let ended = slot.claim().ended;
-            ended.is_none_or(|ended| now.saturating_duration_since(ended) < after)
-        });
+            ended.is_some_and(|ended| now.saturating_duration_since(ended) >= after)
+        };
+        let index = self.index.load();
+        let clusters = index.namespaces.values().flat_map(|namespace| namespace.values());
+        let forgotten: Vec<_> = clusters
+            .flat_map(|cluster| {
+                let all = cluster.slots().all(old);
+                let slots = cluster.slots.iter();
+                slots.filter(move |(rank, slot)| old(slot) && (all || **rank != 0))
+            })
+            .map(|(_, slot)| Arc::clone(&slot.claim().reporter))
+            .collect();
+        if !forgotten.is_empty() {
+            let mut index = Index::clone(&index);
+            for reporter in forgotten {
+                index.remove(&reporter);
+            }
+            self.index.store(Arc::new(index));
+        }
     }
 
     fn changing(&self) -> MutexGuard<'_, ()> {
@@ -193,35 +215,33 @@ impl Store {
         let key = &reporter.cluster;
         let namespace = index.namespaces.entry(Arc::clone(&key.namespace)).or_default();
         let cluster = Arc::make_mut(namespace).entry(Arc::clone(&key.name)).or_default();
-        Arc::make_mut(cluster).slots.insert(reporter.rank, Arc::clone(&slot));
+        let cluster = Arc::make_mut(cluster);
+        cluster.slots.insert(reporter.rank, Arc::clone(&slot));
+        cluster.ended &= reporter.rank != 0;
         index.reporters += 1;
         self.index.store(Arc::new(index));
         Ok(slot)
     }
+}
 
-    /// Keeps the slots that `keep` says, and what holds any. The caller holds `changing`.
-    fn retain(&self, keep: impl Fn(&Slot) -> bool) {
-        let old = self.index.load();
-        if old.namespaces.values().flat_map(|n| n.values()).all(|c| c.slots().all(&keep)) {
-            return;
+impl Index {
+    /// Removes the slot of a reporter, and what holds no other.
+    fn remove(&mut self, reporter: &Reporter) {
+        let key = &reporter.cluster;
+        let Some(namespace) = self.namespaces.get_mut(&key.namespace) else { return };
+        let namespace = Arc::make_mut(namespace);
+        let Some(cluster) = namespace.get_mut(&key.name) else { return };
+        let cluster = Arc::make_mut(cluster);
+        if cluster.slots.remove(&reporter.rank).is_some() {
+            self.reporters -= 1;
         }
-        let mut index = Index::clone(&old);
-        index.namespaces.retain(|_, namespace| {
-            let namespace = Arc::make_mut(namespace);
-            namespace.retain(|_, cluster| {
-                let cluster = Arc::make_mut(cluster);
-                cluster.slots.retain(|_, slot| keep(slot));
-                !cluster.slots.is_empty()
-            });
-            !namespace.is_empty()
-        });
-        index.reporters = index
-            .namespaces
-            .values()
-            .flat_map(|namespace| namespace.values())
-            .map(|cluster| cluster.slots.len())
-            .sum();
-        self.index.store(Arc::new(index));
+        cluster.ended |= reporter.rank == 0;
+        if cluster.slots.is_empty() {
+            namespace.remove(&key.name);
+        }
+        if namespace.is_empty() {
+            self.namespaces.remove(&key.namespace);
+        }
     }
 }
 
@@ -258,7 +278,9 @@ impl Writer {
     pub fn leave(self) {
         let _changing = self.store.changing();
         if self.slot.claim().epoch == self.epoch {
-            self.store.retain(|slot| !std::ptr::eq(slot, &raw const *self.slot));
+            let mut index = Index::clone(&self.store.index.load());
+            index.remove(&self.reporter);
+            self.store.index.store(Arc::new(index));
         }
     }
 }

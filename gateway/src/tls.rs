@@ -218,7 +218,8 @@ impl Certificate {
         let mut tick = tokio::time::interval(RELOAD_INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while stop.run_until_cancelled(tick.tick()).await.is_some() {
-            self.reload().await;
+            // A volume that hangs must not hold up the end.
+            let _: Option<()> = stop.run_until_cancelled(self.reload()).await;
         }
     }
 

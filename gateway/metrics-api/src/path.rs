@@ -144,6 +144,9 @@ pub fn parse(path: &str) -> Result<Target<'_>, PathError> {
     if path.len() > MAX_PATH_BYTES {
         return Err(PathError::TooLong(path.len()));
     }
+    if path == "/" {
+        return Err(PathError::Unknown);
+    }
     let mut segments = path.strip_prefix('/').ok_or(PathError::Invalid)?.split('/').map(decode);
     let mut next = || segments.next().transpose();
     let root = next()?;
@@ -324,10 +327,10 @@ mod tests {
         for (rest, want) in table {
             assert_eq!(parse(&format!("{PREFIX}{rest}")), Err(want), "of {rest}");
         }
-        for path in ["/metrics", "/apis/apps", "/openapi/v2", "/readyz/a/b"] {
+        for path in ["/", "/metrics", "/apis/apps", "/openapi/v2", "/readyz/a/b"] {
             assert_eq!(parse(path), Err(Unknown), "of {path}");
         }
-        for path in ["", "/", "*", "apis"] {
+        for path in ["", "*", "apis"] {
             assert_eq!(parse(path), Err(Invalid), "of {path:?}");
         }
     }

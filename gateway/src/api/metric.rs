@@ -89,7 +89,8 @@ pub(super) fn read(
     for item in &items {
         values.push(value(kind, &request, item).map_err(failure)?);
     }
-    for sample in items.iter().filter_map(|item| item.provenance.as_deref()).take(MAX_LINKS) {
+    let samples = items.iter().flat_map(|item| item.provenance.iter().chain(&item.parts));
+    for sample in samples.take(MAX_LINKS) {
         telemetry::link_to_sample(span, sample);
     }
     Ok(custom::list(asked.version, &values))

@@ -70,6 +70,7 @@ impl Fixture {
                 labels: queue.iter().map(|queue| ("queue".into(), (*queue).into())).collect(),
                 value,
                 source,
+                provenance: None,
             };
             let mut instance = SeriesMap::new();
             if rank == 0 {
@@ -85,7 +86,6 @@ impl Fixture {
                     sources: [source(Origin::SchedStatus), source(Origin::Broker)].into(),
                     instance,
                     broker,
-                    provenance: None,
                 })
                 .expect("publish");
         }

@@ -24,26 +24,19 @@ pub(super) struct Report {
     count: usize,
 }
 
+/// The new value of a series.
+struct Value {
+    value: f64,
+    source: usize,
+    provenance: Option<Arc<Provenance>>,
+}
+
 /// What became of a sample.
 pub(super) enum Applied {
-    /// A new snapshot.
-    Snapshot(Box<Draft>),
+    /// What to publish, and how it came about.
+    Snapshot(Box<Snapshot>, Option<Arc<Provenance>>),
     /// A sample is missing before this one; a full one must follow.
     Gap,
-}
-
-/// A snapshot that lacks only the moment at which it is stored.
-pub(super) struct Draft {
-    snapshot: Snapshot,
-    /// Where the sample came from.
-    pub(super) provenance: Option<Provenance>,
-}
-
-impl Draft {
-    /// The snapshot to publish.
-    pub(super) fn sealed(self, provenance: Option<Arc<Provenance>>) -> Snapshot {
-        Snapshot { provenance, ..self.snapshot }
-    }
 }
 
 impl Report {
@@ -71,9 +64,17 @@ impl Report {
             self.sequence = 0;
             return Ok(Applied::Gap);
         }
+        let most = sample.series.len().max(sample.removed.len());
+        if most > limits::MAX_SERIES {
+            return Err(Status::resource_exhausted(format!(
+                "a sample names at most {} series, and this one names {most}",
+                limits::MAX_SERIES
+            )));
+        }
         if sample.full {
             *self = Self::default();
         }
+        let provenance = sample.trace.and_then(|trace| provenance(trace, received)).map(Arc::new);
         let sources = sources(sample.sources)?;
         for key in sample.removed {
             self.set(key, None)?;
@@ -103,25 +104,22 @@ impl Report {
                     reporter.rank
                 )));
             }
-            self.set(key, Some((value, source)))?;
+            let provenance = provenance.clone();
+            self.set(key, Some(Value { value, source, provenance }))?;
         }
         self.sequence = sample.sequence;
-        let provenance = sample.trace.and_then(|trace| provenance(trace, received));
-        Ok(Applied::Snapshot(Box::new(Draft {
-            snapshot: Snapshot {
-                reporter: Arc::clone(reporter),
-                received,
-                sources,
-                instance: self.instance.clone(),
-                broker: self.broker.clone(),
-                provenance: None,
-            },
-            provenance,
-        })))
+        let snapshot = Snapshot {
+            reporter: Arc::clone(reporter),
+            received,
+            sources,
+            instance: self.instance.clone(),
+            broker: self.broker.clone(),
+        };
+        Ok(Applied::Snapshot(Box::new(snapshot), provenance))
     }
 
     /// Sets or removes one series. A scope that this version does not know is ignored.
-    fn set(&mut self, key: SeriesKey, value: Option<(f64, usize)>) -> Result<(), Status> {
+    fn set(&mut self, key: SeriesKey, value: Option<Value>) -> Result<(), Status> {
         let map = match key.scope() {
             Scope::Instance => &mut self.instance,
             Scope::Broker => &mut self.broker,
@@ -133,8 +131,12 @@ impl Report {
         let before = held.map_or(0, |series| series.len());
         let others =
             held.into_iter().flat_map(|series| series.iter()).filter(|s| s.labels != labels);
-        let new =
-            value.map(|(value, source)| Series { labels: Arc::clone(&labels), value, source });
+        let new = value.map(|Value { value, source, provenance }| Series {
+            labels: Arc::clone(&labels),
+            value,
+            source,
+            provenance,
+        });
         let series: Arc<[Series]> = others.cloned().chain(new).collect();
         self.count = self.count - before + series.len();
         if self.count > limits::MAX_SERIES {

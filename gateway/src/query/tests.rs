@@ -1,7 +1,10 @@
 use tokio::time::Instant;
 
 use super::*;
-use crate::model::{ClusterKey, Source};
+use crate::{
+    model::{ClusterKey, Source},
+    store::Slot,
+};
 
 const SCHED: usize = 0;
 const QUEUES: usize = 2;
@@ -32,6 +35,7 @@ fn series(values: &[(Option<&str>, f64, usize)]) -> Arc<[Series]> {
             labels: queue.iter().map(|queue| (QUEUE_LABEL.into(), (*queue).into())).collect(),
             value: *value,
             source: *source,
+            provenance: None,
         })
         .collect()
 }
@@ -78,7 +82,6 @@ fn add(store: &Arc<Store>, now: Moment, fake: &Fake) {
                 ]),
                 instance,
                 broker: SeriesMap::from([("broker_up".into(), up)]),
-                provenance: None,
             })
             .expect("publish");
     }
@@ -235,4 +238,52 @@ fn a_metric_of_a_newer_collector_is_served_by_name() {
 fn labels_of_objects_other_than_pods_are_not_guessed() {
     let all = ask(&two(), Object::MiniCluster(Name::All), "node_up_count", ("a=b", ""));
     assert!(matches!(all, Err(Error::Bad(_))));
+}
+
+#[tokio::test]
+async fn a_minicluster_whose_lead_is_silent_spoils_a_sum_and_one_that_ended_does_not() {
+    let store = Arc::new(Store::default());
+    let now = now();
+    for fake in two() {
+        add(&store, now, &fake);
+    }
+    let lead = |name: &str| {
+        let cluster = store.cluster("hpc", name).expect("reports");
+        let reporter = Arc::clone(&cluster.lead().and_then(Slot::snapshot).expect("lead").reporter);
+        store.claim(reporter).expect("claim")
+    };
+    let rules = Rules { max_age: Duration::from_secs(60), service_aliases: Vec::new() };
+    let all = Selector::default();
+    let request = Request {
+        namespace: "hpc",
+        object: Object::Namespace,
+        metric: "node_up_count",
+        object_selector: &all,
+        metric_selector: &all,
+    };
+    // A worker of mc1 goes on; its lead is gone without a word, for however long.
+    let worker = {
+        let cluster = store.cluster("hpc", "mc1").expect("reports");
+        let slot = cluster.slots().nth(1).and_then(Slot::snapshot).expect("worker");
+        store.claim(Arc::clone(&slot.reporter)).expect("claim")
+    };
+    drop(lead("mc1"));
+    let later = Moment { instant: now.instant + Duration::from_secs(3600), ..now };
+    store.forget(later.instant, Duration::from_secs(600));
+    let spoilt = find(&store, &rules, later, &request).expect_err("never a part of the sum");
+    assert!(spoilt.to_string().contains("MiniCluster"), "{spoilt}");
+
+    lead("mc1").leave();
+    add(&store, now, &Fake::default());
+    let sum = find(&store, &rules, now, &request).expect("a sum");
+    assert_eq!(sum[0].value, 3.0);
+    drop(worker);
+}
+
+#[test]
+fn pods_that_lack_a_label_are_not_guessed() {
+    let pods = |selector| ask(&mc0(), Object::Pod(Name::All), "broker_up", (selector, ""));
+    assert!(error(pods("hpa-selector=mc0,role!=login")).contains("role"));
+    assert!(error(pods("role=login")).contains("no collector"));
+    assert_eq!(values(pods("job-index!=0")), [("mc0-1".into(), 1.0)]);
 }

@@ -30,8 +30,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     CONNECTION_WINDOW, FIRST_REQUEST_TIMEOUT, HANDSHAKE_TIMEOUT, HEADER_READ_TIMEOUT,
-    KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, Limits, MAX_HEADER_BYTES, MAX_STREAMS, STREAM_WINDOW,
-    Transport,
+    KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, Limits, MAX_HEADER_BYTES, MAX_HEADERS, MAX_STREAMS,
+    STREAM_WINDOW, Transport,
 };
 
 /// What a connection needs beside its socket and its service.
@@ -138,7 +138,8 @@ fn http() -> Builder<TokioExecutor> {
     http.http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_READ_TIMEOUT)
-        .max_buf_size(MAX_HEADER_BYTES as usize);
+        .max_buf_size(MAX_HEADER_BYTES as usize)
+        .max_headers(MAX_HEADERS);
     http.http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(KEEPALIVE_INTERVAL)

@@ -23,7 +23,6 @@ fn snapshot(reporter: &Arc<Reporter>) -> Snapshot {
         sources: Arc::new([]),
         instance: SeriesMap::new(),
         broker: SeriesMap::new(),
-        provenance: None,
     }
 }
 

@@ -65,6 +65,9 @@ pub(super) enum ExportError {
     Endpoint(#[from] ExporterBuildError),
 }
 
+/// Where the standard sends traces when it is not told where.
+const DEFAULT_ENDPOINT: &str = "http://localhost:4317";
+
 impl Environment {
     /// Reads the variables through `read`. As the standard says, empty ones are unset.
     pub fn read(read: impl Fn(&str) -> Option<String>) -> Self {
@@ -86,15 +89,17 @@ impl Environment {
         }
     }
 
-    /// Where traces go; `None`: nowhere. Without an endpoint nothing is sent: the standard's
-    /// default of localhost would make every gateway without a receiver complain.
+    /// Where traces go; `None`: nowhere. Without an endpoint nothing is sent unless the exporter is
+    /// asked for by name: the standard's default would make every gateway without a receiver
+    /// complain.
     fn destination(&self) -> Result<Option<&str>, ExportError> {
         if self.disabled || self.exporter.as_deref() == Some("none") {
             return Ok(None);
         }
-        let Some(endpoint) = &self.endpoint else {
+        if self.endpoint.is_none() && self.exporter.is_none() {
             return Ok(None);
-        };
+        }
+        let endpoint = self.endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT);
         if let Some(other) = self.exporter.as_ref().filter(|exporter| *exporter != "otlp") {
             return Err(ExportError::Exporter(other.clone()));
         }
@@ -102,7 +107,7 @@ impl Environment {
             return Err(ExportError::Protocol(other.clone()));
         }
         if endpoint.starts_with("https:") {
-            return Err(ExportError::Https(endpoint.clone()));
+            return Err(ExportError::Https(endpoint.to_owned()));
         }
         Ok(Some(endpoint))
     }

@@ -51,7 +51,7 @@ fn apply(report: &mut Report, sample: Sample) -> Result<Applied, Status> {
 
 fn snapshot(applied: Result<Applied, Status>) -> Snapshot {
     match applied.expect("a good sample") {
-        Applied::Snapshot(draft) => draft.sealed(None),
+        Applied::Snapshot(snapshot, _) => *snapshot,
         Applied::Gap => panic!("no gap here"),
     }
 }

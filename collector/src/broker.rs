@@ -86,6 +86,7 @@ pub(crate) async fn follow(search: Search, board: Board, pace: PaceReader) -> In
                 let error = error.to_string();
                 if said != error {
                     warn!(reason = %error, "waiting for the broker");
+                    board.lost(&format!("no broker: {error}"));
                     said = error;
                 }
             }
@@ -176,7 +177,9 @@ async fn introduce(
         if rank >= size {
             return Err(MeetError::Mute(format!("its rank is {rank} of {size}")));
         }
-        let start_time = attribute(&client, "broker.starttime").await?.parse().unwrap_or_default();
+        // What is no time would never equal itself, or outrank every other broker.
+        let start_time = attribute(&client, "broker.starttime").await?.parse().ok();
+        let start_time = start_time.filter(|time: &f64| time.is_finite()).unwrap_or_default();
         Ok(Broker {
             rank,
             size,

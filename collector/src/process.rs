@@ -8,6 +8,7 @@ use std::{
     ffi::{OsStr, OsString},
     future::Future,
     io::Write as _,
+    path::Path,
     process::ExitCode,
     time::Duration,
 };
@@ -21,7 +22,11 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-use crate::args::{Args, Problem};
+use crate::{
+    args::{Args, Problem},
+    lifecycle,
+    state::Board,
+};
 
 /// `EX_USAGE` of sysexits.h: the configuration is bad.
 const EX_USAGE: u8 = 64;
@@ -39,6 +44,9 @@ const BLOCKING_THREADS: usize = 2;
 /// that fails is restarted, and its restarts count against the user's Job.
 pub fn main(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
     let in_job = std::env::var_os("JOB_COMPLETION_INDEX");
+    if in_job.is_some() {
+        end_well_whatever_happens();
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
@@ -68,11 +76,12 @@ async fn run(
             return ExitCode::SUCCESS;
         }
         Err(error) => {
-            return refuse(in_job, shutdown, || complain(&error.render())).await;
+            return refuse(in_job, Path::new("/"), shutdown, || complain(&error.render())).await;
         }
     };
     let understood = start_logs(args.log.as_deref().unwrap_or_default());
     let log = args.log.clone();
+    let root = args.root.clone();
     let config = args.check().and_then(|config| match (understood, log) {
         (false, Some(value)) => Err(vec![Problem::Value {
             flag: "--log (FLUXGAUGE_LOG)",
@@ -87,7 +96,7 @@ async fn run(
             ExitCode::SUCCESS
         }
         Err(problems) => {
-            refuse(in_job, shutdown, || {
+            refuse(in_job, &root, shutdown, || {
                 for problem in &problems {
                     error!("bad configuration: {problem}");
                 }
@@ -97,9 +106,11 @@ async fn run(
     }
 }
 
-/// Says what is wrong: once outside a Job, and every minute until the end of the pod in one.
+/// Says what is wrong: once outside a Job, and in one every minute until the pod or its
+/// MiniCluster ends: a container that stays would keep the Job from completing.
 async fn refuse(
     in_job: Option<&OsStr>,
+    root: &Path,
     shutdown: impl Future<Output = ()>,
     say: impl Fn(),
 ) -> ExitCode {
@@ -113,10 +124,22 @@ async fn refuse(
             say();
         }
     };
+    let unconnected = Board::new();
     tokio::select! {
         () = shutdown => ExitCode::SUCCESS,
+        _complete = lifecycle::end(root, None, unconnected.subscribe()) => ExitCode::SUCCESS,
         never = repeat => { let never: Infallible = never; match never {} }
     }
+}
+
+/// Makes a panic end the process with status 0, after it was reported.
+fn end_well_whatever_happens() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        #[allow(clippy::exit, reason = "a restart would count against the user's Job")]
+        std::process::exit(0);
+    }));
 }
 
 fn status(in_job: Option<&OsStr>, code: ExitCode) -> ExitCode {

@@ -41,8 +41,8 @@ const LEAD: u32 = 0;
 /// How long an answer may take before its source is called silent, unless proofs are due sooner.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long an answer is waited for after that, before the request is made again: a module that
-/// was unloaded never answers.
+/// How long an answer is waited for after that at most, before the request is made again: a module
+/// that was unloaded never answers, and the value must be proved before it is too old.
 const GIVE_UP: Duration = Duration::from_secs(60);
 
 /// What every source needs, for as long as one connection to the broker lasts.
@@ -86,7 +86,8 @@ impl Context {
                 let patience = humantime::format_duration(patience);
                 let reason = format!("no answer to {topic} within {patience}");
                 self.board.silent(source, topic, &reason);
-                timeout(GIVE_UP, answer).await.map_err(|_| Failure::Silent)?
+                let give_up = self.pace.now().proof_period().min(GIVE_UP);
+                timeout(give_up, answer).await.map_err(|_| Failure::Silent)?
             }
         };
         match answer {

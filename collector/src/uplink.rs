@@ -97,6 +97,9 @@ impl Uplink {
         addresses.truncate(MAX_GATEWAYS);
         open.retain(|address, stream| {
             let stays = addresses.contains(address);
+            if stream.is_finished() {
+                return false;
+            }
             if !stays {
                 info!(gateway = %address, "the gateway's address is gone; its stream ends");
                 stream.abort();

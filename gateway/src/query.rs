@@ -13,13 +13,18 @@ use std::{
 
 use fluxgauge_proto::catalogue::{self, Metric, QUEUE_LABEL, Scope, Source as Origin};
 use metrics_api::selector::{Condition, Selector};
-use thiserror::Error;
 
 use crate::{
     clock::Moment,
-    model::{Provenance, Reporter, Series, SeriesMap, Snapshot},
+    model::{Provenance, Series, SeriesMap, Snapshot},
     store::{Cluster, Namespace, Store},
 };
+
+mod error;
+mod labels;
+
+pub use error::Error;
+use labels::{POD_LABELS, pod_label};
 
 /// What is asked.
 #[derive(Clone, Copy, Debug)]
@@ -82,32 +87,6 @@ pub struct Item {
     pub provenance: Option<Arc<Provenance>>,
     /// Where the other parts of a sum came from.
     pub parts: Vec<Arc<Provenance>>,
-}
-
-/// Why there is no value.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum Error {
-    /// No object of this kind has such a metric.
-    #[error("{0}")]
-    UnknownMetric(String),
-    /// The object is not known, or has no such value now; the text says why.
-    #[error("{0}")]
-    NotFound(String),
-    /// There is a value, too old to be served.
-    #[error("{}last sample is {}s old, limit {}s{}", .member, .age.as_secs(), .limit.as_secs(), .why)]
-    TooOld {
-        /// `MiniCluster NAME: ` where the object asked for is another, else empty.
-        member: String,
-        /// How old.
-        age: Duration,
-        /// How old it may be.
-        limit: Duration,
-        /// What the collector said of the source, after `; `, else empty.
-        why: String,
-    },
-    /// The request cannot be answered as it stands; the text says what to change.
-    #[error("{0}")]
-    Bad(String),
 }
 
 /// Answers a request.
@@ -395,43 +374,6 @@ impl Reader<'_> {
             "no collector of such an object reports from namespace {}",
             self.request.namespace
         ))
-    }
-}
-
-impl Error {
-    /// Names the MiniCluster that spoils a sum.
-    fn of_member(self, name: &str) -> Self {
-        match self {
-            Self::TooOld { age, limit, why, .. } => {
-                Self::TooOld { member: format!("MiniCluster {name}: "), age, limit, why }
-            }
-            Self::NotFound(reason) => Self::NotFound(format!("MiniCluster {name}: {reason}")),
-            other @ (Self::UnknownMetric(_) | Self::Bad(_)) => other,
-        }
-    }
-}
-
-/// The labels that the Flux Operator and the Job controller put on the pod of a broker; others
-/// are not known here.
-const POD_LABELS: [&str; 7] = [
-    "hpa-selector",
-    "app.kubernetes.io/name",
-    "job-name",
-    "batch.kubernetes.io/job-name",
-    "batch.kubernetes.io/job-completion-index",
-    "job-index",
-    "namespace",
-];
-
-/// The value of one of [`POD_LABELS`].
-fn pod_label<'a>(reporter: &'a Reporter, key: &str) -> Option<&'a str> {
-    match key {
-        "hpa-selector" | "app.kubernetes.io/name" | "job-name" | "batch.kubernetes.io/job-name" => {
-            Some(&reporter.cluster.name)
-        }
-        "batch.kubernetes.io/job-completion-index" | "job-index" => Some(&reporter.index),
-        "namespace" => Some(&reporter.cluster.namespace),
-        _ => None,
     }
 }
 

@@ -61,6 +61,11 @@ pub(super) fn check(
     let (host, port, tls) = match endpoint(&url) {
         Ok(parts) => parts,
         Err(why) => {
+            // Before an @ stands a password, which is not for logs.
+            let url = match url.rsplit_once('@') {
+                Some((_, rest)) => format!("...@{rest}"),
+                None => url,
+            };
             problems.push(Problem::Gateway { url, why });
             return None;
         }

@@ -8,7 +8,8 @@ async fn refused(in_job: bool, seconds: u64) -> (String, u64, u32) {
     let said = Cell::new(0);
     let shutdown = tokio::time::sleep(Duration::from_secs(seconds));
     let index = in_job.then(|| OsStr::new("0"));
-    let code = refuse(index, shutdown, || said.set(said.get() + 1)).await;
+    let nowhere = Path::new("/nonexistent");
+    let code = refuse(index, nowhere, shutdown, || said.set(said.get() + 1)).await;
     (format!("{code:?}"), started.elapsed().as_secs(), said.get())
 }
 
@@ -26,4 +27,15 @@ async fn a_flag_that_does_not_exist_is_bad_configuration() {
     assert_eq!(format!("{status:?}"), format!("{:?}", ExitCode::from(64)));
     let status = run(args(), Some(OsStr::new("1")), ready(())).await;
     assert_eq!(format!("{status:?}"), format!("{:?}", ExitCode::SUCCESS));
+}
+
+#[tokio::test(start_paused = true)]
+async fn bad_configuration_does_not_keep_a_complete_minicluster_from_ending() {
+    let root = tempfile::tempdir().unwrap();
+    let marker = root.path().join("mnt/flux/flux-operator-complete.txt");
+    std::fs::create_dir_all(marker.parent().unwrap()).unwrap();
+    std::fs::write(&marker, "").unwrap();
+    let never = std::future::pending();
+    let code = refuse(Some(OsStr::new("0")), root.path(), never, || ()).await;
+    assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::SUCCESS));
 }

@@ -37,22 +37,24 @@ impl Snapshots for JobStats {
 
     /// A broker before 0.55 answers a streaming request once, with the flags of a stream, and is
     /// silent ever after. Only `stats_watchers`, which came with the stream, tells the two apart.
-    async fn streams(&self, context: &Context) -> bool {
+    async fn streams(&self, context: &Context) -> Option<bool> {
         #[derive(Deserialize)]
         struct Statistics {
             stats_watchers: Option<u64>,
         }
         for topic in STATISTICS {
             let statistics = context.client.rpc::<Statistics>(topic, LEAD, &());
-            match timeout(PATIENCE, statistics).await {
+            let patience = PATIENCE.min(context.pace.now().proof_period());
+            match timeout(patience, statistics).await {
                 Ok(Ok(statistics)) => {
-                    return statistics.stats_watchers.is_some_and(|open| open > 0);
+                    return Some(statistics.stats_watchers.is_some_and(|open| open > 0));
                 }
                 Ok(Err(error)) if error.is_enosys() => {}
                 // A guest before 0.53 may not ask: polling is always right.
-                Ok(Err(_)) | Err(_) => return false,
+                Ok(Err(_)) => return Some(false),
+                Err(_) => return None,
             }
         }
-        false
+        Some(false)
     }
 }

@@ -27,7 +27,7 @@ impl Snapshots for Online {
         online::read(json, self.size)
     }
 
-    async fn streams(&self, _: &Context) -> bool {
-        true
+    async fn streams(&self, _: &Context) -> Option<bool> {
+        Some(true)
     }
 }

@@ -2,7 +2,7 @@
 //! queues of `config.get`. Flux tells nobody when its configuration changes, so that it is read
 //! again with each proof.
 
-use std::time::Duration;
+use std::{convert::Infallible, future::pending, time::Duration};
 
 use fluxgauge_proto::catalogue::Source;
 use serde_json::json;
@@ -20,7 +20,11 @@ const PERIOD: Duration = Duration::from_secs(60);
 pub(crate) async fn follow(context: Context, mut latest: watch::Receiver<Latest>) {
     let mut backoff = Backoff::new();
     loop {
-        let queues = match read(&context).await {
+        let queues = tokio::select! {
+            queues = read(&context) => queues,
+            never = vanish(&context, &mut latest) => match never {},
+        };
+        let queues = match queues {
             Ok(queues) => queues,
             Err(failure) => {
                 context.fail(Source::QueueStatus, TOPIC, &failure);
@@ -49,6 +53,18 @@ fn publish(context: &Context, queues: &Queues, configured: Instant, latest: &Lat
             context.board.answered(Source::QueueStatus, proved, reading, resources.cause);
         }
         Err(reason) => context.board.failed(Source::QueueStatus, TOPIC, reason),
+    }
+}
+
+/// While the configuration is waited for, what becomes of the resources still counts.
+async fn vanish(context: &Context, latest: &mut watch::Receiver<Latest>) -> Infallible {
+    loop {
+        if latest.changed().await.is_err() {
+            pending::<()>().await;
+        }
+        if let Err(reason) = &*latest.borrow_and_update() {
+            context.board.failed(Source::QueueStatus, TOPIC, reason);
+        }
     }
 }
 

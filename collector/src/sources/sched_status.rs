@@ -6,10 +6,7 @@
 use std::time::Duration;
 
 use fluxgauge_proto::catalogue::Source;
-use tokio::{
-    sync::watch,
-    time::{Instant, sleep_until},
-};
+use tokio::{sync::watch, time::Instant};
 
 use super::{Context, Failure, LEAD};
 use crate::{backoff::Backoff, metrics::resources::SchedStatus, state::Cause};
@@ -65,7 +62,7 @@ pub(crate) async fn follow(context: Context, latest: watch::Sender<Latest>) {
                 continue;
             }
         }
-        sleep_until(asked + DEBOUNCE.min(context.pace.now().proof_period())).await;
+        context.due(asked, DEBOUNCE).await;
         follow_up = changed;
         if follow_up.is_none() {
             tokio::select! {

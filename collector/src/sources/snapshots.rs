@@ -30,48 +30,55 @@ pub(crate) trait Snapshots {
     /// Reads one snapshot.
     fn read(&self, json: &[u8]) -> Result<Reading, Unreadable>;
 
-    /// Whether the stream that was just opened will speak again.
-    async fn streams(&self, context: &Context) -> bool;
+    /// Whether the stream that was just opened will speak again; `None`: nobody said.
+    async fn streams(&self, context: &Context) -> Option<bool>;
 }
 
 /// Keeps the board up to date for ever: by the stream where there is one, and by plain requests.
+///
+/// A stream of these services cannot be cancelled: one that works is kept while requests fail, or
+/// brokers would collect streams that nobody reads.
 pub(crate) async fn follow<S: Snapshots>(service: S, context: Context) {
     let mut backoff = Backoff::new();
+    let mut stream = None;
+    let mut speaks = None;
     loop {
+        let asked = Instant::now();
         if let Err(failure) = poll(&service, &context).await {
             context.fail(S::SOURCE, S::TOPIC, &failure);
             backoff.wait().await;
             continue;
         }
-        // The stream is opened before it is known whether it will speak: its being open tells.
-        let mut stream = context.client.stream(S::TOPIC, LEAD, &service.request()).ok();
-        if stream.is_some() && !service.streams(&context).await {
-            stream = None;
+        backoff = Backoff::new();
+        if speaks.is_none() {
+            // It is opened before it is known whether it will speak: its being open tells.
+            stream =
+                stream.or_else(|| context.client.stream(S::TOPIC, LEAD, &service.request()).ok());
+            speaks = match &stream {
+                Some(_) => service.streams(&context).await,
+                None => Some(false),
+            };
+            stream = stream.filter(|_| speaks != Some(false));
         }
-        let mut polled = Instant::now();
+        let period = if speaks == Some(true) { PERIOD } else { POLL_PERIOD };
         loop {
-            let period = if stream.is_some() { PERIOD } else { POLL_PERIOD };
             let outcome = tokio::select! {
                 update = next(&mut stream) => match update {
                     Some(Ok(json)) => take(&service, &context, &json),
                     Some(Err(error @ RpcError::TooLarge { .. })) => Err(Failure::from(&error)),
                     // The service was unloaded, or the stream cannot be had: ask it plainly.
-                    Some(Err(_)) | None => break,
+                    Some(Err(_)) | None => {
+                        (stream, speaks) = (None, None);
+                        backoff.wait().await;
+                        break;
+                    }
                 },
-                () = context.due(polled, period) => {
-                    polled = Instant::now();
-                    poll(&service, &context).await
-                }
+                () = context.due(asked, period) => break,
             };
-            match outcome {
-                Ok(()) => backoff = Backoff::new(),
-                Err(failure) => {
-                    context.fail(S::SOURCE, S::TOPIC, &failure);
-                    break;
-                }
+            if let Err(failure) = outcome {
+                context.fail(S::SOURCE, S::TOPIC, &failure);
             }
         }
-        backoff.wait().await;
     }
 }
 

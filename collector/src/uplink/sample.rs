@@ -71,7 +71,8 @@ impl Sent {
         let of = |source| state.sources.get(source).unwrap_or(&none);
         let mut removed = Vec::new();
         self.series.retain(|key, _| {
-            let stays = self.sources.iter().any(|source| of(source).values.contains_key(key));
+            let mut values = self.sources.iter().filter_map(|source| of(source).values.get(key));
+            let stays = values.any(|value| is_sendable(*value));
             if !stays {
                 removed.push(key.into());
             }

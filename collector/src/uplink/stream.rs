@@ -143,6 +143,7 @@ impl Stream {
     async fn report(&mut self, broker: &Broker, report: &mut Report) -> Result<End, StreamError> {
         let leaving = self.uplink.leaving.clone();
         let mut sent = Sent::new(broker.sources());
+        let opened = Instant::now();
         loop {
             let message = {
                 let state = self.uplink.state.borrow_and_update();
@@ -157,7 +158,10 @@ impl Stream {
                 () = leaving.cancelled() => return Ok(End::Left),
                 ack = within(report.ack(sent.sequence())) => ack??,
             };
-            self.backoff = Backoff::new();
+            // Two collectors that take a rank from one another must not do so ever faster.
+            if opened.elapsed() > Backoff::CAP {
+                self.backoff = Backoff::new();
+            }
             self.obey(&ack);
             if ack.want_full {
                 debug!(gateway = %self.address, "the gateway asks for a full sample");

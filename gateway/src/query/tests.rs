@@ -2,7 +2,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::{
-    model::{ClusterKey, Source},
+    model::{ClusterKey, Reporter, Source},
     store::Slot,
 };
 

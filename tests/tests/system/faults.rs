@@ -64,7 +64,7 @@ async fn a_broker_that_refuses_the_connection_is_asked_again_until_it_accepts() 
     let errno = u8::try_from(Errno::EPERM.0).unwrap();
     path.broker.greet(Greeting::Refuse(errno));
     path.broker.drop_connections();
-    refused_because(&path, "no broker").await;
+    refused_because(&path, "EPERM").await;
     path.broker.greet(Greeting::Accept);
     path.agrees().await;
 }

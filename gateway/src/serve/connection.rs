@@ -26,7 +26,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
     CONNECTION_WINDOW, FIRST_REQUEST_TIMEOUT, HANDSHAKE_TIMEOUT, HEADER_READ_TIMEOUT,
@@ -99,36 +99,41 @@ impl Connection {
         let service = Noticing { service, used: Arc::clone(&used) };
         let http = http();
         let mut connection = pin!(http.serve_connection(TokioIo::new(io), service));
+        // In a task of its own: the connection is polled for every packet, and what may end it
+        // costs a lock and two timers each time it is looked at.
+        let end = tokio::spawn(end(self.drain.clone(), self.limits.max_age, used));
+        let end = AbortOnDropHandle::new(end);
         let end = tokio::select! {
+            biased;
             ended = connection.as_mut() => return ended,
-            end = self.end(&used) => end,
+            end = end => end,
         };
-        if matches!(end, End::Silent) {
+        if matches!(end, Ok(End::Silent)) {
             return Ok(());
         }
         connection.as_mut().graceful_shutdown();
         timeout(self.limits.drain_timeout, connection).await?
     }
+}
 
-    /// Waits until the connection is to end.
-    async fn end(&self, used: &AtomicBool) -> End {
-        let silence = async {
-            sleep(FIRST_REQUEST_TIMEOUT).await;
-            if used.load(Relaxed) {
-                std::future::pending::<()>().await;
-            }
-        };
-        let old_age = async {
-            match self.limits.max_age {
-                Some(age) => sleep(jittered(age)).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = self.drain.cancelled() => End::Gracefully,
-            () = old_age => End::Gracefully,
-            () = silence => End::Silent,
+/// Waits until a connection is to end.
+async fn end(drain: CancellationToken, max_age: Option<Duration>, used: Arc<AtomicBool>) -> End {
+    let silence = async {
+        sleep(FIRST_REQUEST_TIMEOUT).await;
+        if used.load(Relaxed) {
+            std::future::pending::<()>().await;
         }
+    };
+    let old_age = async {
+        match max_age {
+            Some(age) => sleep(jittered(age)).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = drain.cancelled() => End::Gracefully,
+        () = old_age => End::Gracefully,
+        () = silence => End::Silent,
     }
 }
 

@@ -28,11 +28,6 @@ impl Clock {
         Self { wall: SystemTime::now }
     }
 
-    /// A clock whose time of day comes from `wall`.
-    pub const fn with_wall(wall: fn() -> SystemTime) -> Self {
-        Self { wall }
-    }
-
     /// Reads both clocks.
     pub fn now(&self) -> Moment {
         Moment { instant: Instant::now(), wall: (self.wall)() }

@@ -39,6 +39,7 @@ pub mod api;
 pub mod args;
 pub mod clock;
 pub mod ingest;
+pub mod kubernetes;
 pub mod model;
 pub mod query;
 pub mod run;

@@ -33,7 +33,8 @@ use tracing::Span;
 
 use crate::{
     clock::{Clock, Moment},
-    query::Rules,
+    pods,
+    query::{Rules, View},
     store::Store,
     telemetry,
 };
@@ -55,15 +56,16 @@ pub type Body = Full<Bytes>;
 #[derive(Debug)]
 pub struct Api {
     store: Arc<Store>,
+    pods: pods::Shared,
     rules: Rules,
     health: Health,
     discovery: discovery::Discovery,
 }
 
 impl Api {
-    /// An API over a store.
-    pub fn new(store: Arc<Store>, rules: Rules, health: Health) -> Self {
-        Self { store, rules, health, discovery: discovery::Discovery::new() }
+    /// An API over what collectors said and what Kubernetes says of pods.
+    pub fn new(store: Arc<Store>, pods: pods::Shared, rules: Rules, health: Health) -> Self {
+        Self { store, pods, rules, health, discovery: discovery::Discovery::new() }
     }
 
     /// Answers a request as of `now`. What a trace should know is noted in `span`.
@@ -112,7 +114,8 @@ impl Api {
             Target::Metric(_) if parameters.watch => Err(Status::method_not_allowed()),
             Target::Metric(asked) => {
                 acceptable(headers, &[accept::JSON])?;
-                metric::read(&self.store, &self.rules, now, &asked, &parameters, span)
+                let view = View { store: &self.store, pods: &self.pods.load() };
+                metric::read(view, &self.rules, now, &asked, &parameters, span)
                     .map(|body| respond::json(body.into()))
             }
         }

@@ -64,6 +64,9 @@ pub struct ObjectReference<'a> {
     /// The name.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub name: &'a str,
+    /// What tells the object from a later one of its name, where known.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub uid: &'a str,
     /// Such as `flux-framework.org/v1alpha2`; `v1` for core kinds.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub api_version: &'a str,
@@ -217,6 +220,9 @@ impl Serialize for Seconds {
 mod tests {
     use super::*;
 
+    const NOTHING: ObjectReference<'_> =
+        ObjectReference { kind: "", namespace: "", name: "", uid: "", api_version: "" };
+
     fn body(version: Version, selector: &str, window_seconds: Option<u32>) -> String {
         let selector = Selector::parse(selector).unwrap();
         let item = MetricValue {
@@ -224,6 +230,7 @@ mod tests {
                 kind: "MiniCluster",
                 namespace: "hpc",
                 name: "mc0",
+                uid: "",
                 api_version: "flux-framework.org/v1alpha2",
             },
             metric: "flux_queue_depth",
@@ -263,17 +270,26 @@ mod tests {
 
     #[test]
     fn empty_texts_of_an_object_are_left_out() {
-        let object =
-            ObjectReference { kind: "Namespace", namespace: "", name: "hpc", api_version: "v1" };
+        let namespace = ObjectReference { kind: "Namespace", name: "hpc", ..NOTHING };
+        let object = ObjectReference { api_version: "v1", ..namespace };
         let text = serde_json::to_string(&object).unwrap();
         assert_eq!(text, r#"{"kind":"Namespace","name":"hpc","apiVersion":"v1"}"#);
+    }
+
+    #[test]
+    fn a_pod_has_its_uid_where_kubernetes_writes_it() {
+        let pod = ObjectReference { kind: "Pod", name: "mc0-0-abcde", ..NOTHING };
+        let object = ObjectReference { uid: "1bf3", api_version: "v1", ..pod };
+        let text = serde_json::to_string(&object).unwrap();
+        let want = r#"{"kind":"Pod","name":"mc0-0-abcde","uid":"1bf3","apiVersion":"v1"}"#;
+        assert_eq!(text, want);
     }
 
     #[test]
     fn names_are_escaped() {
         let selector = Selector::default();
         let item = MetricValue {
-            object: ObjectReference { kind: "", namespace: "", name: "a\"\n", api_version: "" },
+            object: ObjectReference { name: "a\"\n", ..NOTHING },
             metric: "\\",
             selector: &selector,
             timestamp: Timestamp::UNIX_EPOCH,

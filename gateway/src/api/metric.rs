@@ -11,8 +11,7 @@ use tracing::Span;
 
 use crate::{
     clock::Moment,
-    query::{self, Error, Item, Name, Object, Request, Rules},
-    store::Store,
+    query::{self, Error, Item, Name, Object, Request, Rules, View},
     telemetry,
 };
 
@@ -63,7 +62,7 @@ impl Kind {
 ///
 /// A `Status` in Kubernetes' words, and in the query's after a colon.
 pub(super) fn read(
-    store: &Store,
+    view: View<'_>,
     rules: &Rules,
     now: Moment,
     asked: &path::Metric<'_>,
@@ -83,7 +82,7 @@ pub(super) fn read(
         metric_selector: &metric_selector,
     };
     let failure = |error| failure(error, asked, &request);
-    let items = query::find(store, rules, now, &request).map_err(failure)?;
+    let items = query::find(view, rules, now, &request).map_err(failure)?;
 
     let mut values = Vec::with_capacity(items.len());
     for item in &items {
@@ -152,6 +151,7 @@ fn value<'a>(kind: Kind, request: &Request<'a>, item: &'a Item) -> Result<Metric
             kind: kind_name,
             namespace: if kind == Kind::Namespace { "" } else { request.namespace },
             name: &item.object,
+            uid: item.uid.as_deref().unwrap_or_default(),
             api_version,
         },
         metric: request.metric,

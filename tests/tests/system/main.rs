@@ -10,6 +10,7 @@ mod gateways;
 mod idle;
 mod leads;
 mod namespace_sums;
+mod pods;
 mod restarts;
 mod services;
 mod streams;

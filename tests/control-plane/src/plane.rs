@@ -238,9 +238,12 @@ impl ControlPlane {
         let mut command = Command::new(self.programs.path());
         command.args(["ready", &format!("--timeout={}s", READY_TIMEOUT.as_secs())]);
         command.args((!socket.is_empty()).then_some(socket)).arg(url);
-        command.stdin(Stdio::null()).kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.kill_on_drop(true).spawn().map_err(StartError::starts("ready"))?;
+        // As long as this is open, somebody waits.
+        let _stdin = child.stdin.take();
         let mut look = tokio::time::interval(POLL_INTERVAL);
-        let probe = command.output();
+        let probe = child.wait_with_output();
         tokio::pin!(probe);
         let output = loop {
             tokio::select! {

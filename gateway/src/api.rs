@@ -25,6 +25,7 @@ use http::{
 use http_body_util::Full;
 use metrics_api::{
     accept::{self, Offer},
+    group_version::{Group, GroupVersion},
     parameters::{Parameters, QueryError},
     path::{self, PathError, Target},
     status::{Reason, Status},
@@ -107,8 +108,16 @@ impl Api {
                 self.health.answer(endpoint, check.as_deref(), &parameters)
             }
             Target::Groups => self.discovery.groups(headers),
-            Target::Group => self.discovery.group(headers),
-            Target::Resources(version) => self.discovery.resources(version, headers),
+            Target::Group(Group::Custom) => self.discovery.group(headers),
+            Target::Resources(GroupVersion::Custom(version)) => {
+                self.discovery.resources(version, headers)
+            }
+            Target::Group(Group::External)
+            | Target::Resources(GroupVersion::External)
+            | Target::External(_)
+            | Target::OpenApiV2
+            | Target::OpenApiV3
+            | Target::OpenApiV3Document(_) => Err(Status::unknown_path()),
             Target::Metric(_) if parameters.watch => Err(Status::method_not_allowed()),
             Target::Metric(asked) => {
                 acceptable(headers, &[accept::JSON])?;

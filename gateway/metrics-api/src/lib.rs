@@ -14,6 +14,8 @@
 pub mod accept;
 pub mod custom;
 pub mod discovery;
+pub mod external;
+pub mod group_version;
 pub mod parameters;
 pub mod path;
 mod percent;

@@ -28,7 +28,7 @@ impl Group {
         Self::ALL.into_iter().find(|group| group.name() == name)
     }
 
-    /// Its versions, the preferred one first.
+    /// Its versions, [preferred](Self::preferred) ones first.
     pub const fn versions(self) -> &'static [GroupVersion] {
         match self {
             Self::Custom => &[
@@ -36,6 +36,14 @@ impl Group {
                 GroupVersion::Custom(custom::Version::V1Beta1),
             ],
             Self::External => &[GroupVersion::External],
+        }
+    }
+
+    /// The version that clients should ask for.
+    pub const fn preferred(self) -> GroupVersion {
+        match self {
+            Self::Custom => GroupVersion::Custom(custom::Version::V1Beta2),
+            Self::External => GroupVersion::External,
         }
     }
 }
@@ -104,5 +112,8 @@ mod tests {
             assert_eq!(GroupVersion::find(known.group(), known.version()), Some(known));
         }
         assert_eq!(GroupVersion::all().count(), 3);
+        for group in Group::ALL {
+            assert_eq!(group.versions().first(), Some(&group.preferred()));
+        }
     }
 }

@@ -11,6 +11,8 @@ mod echo;
 mod parse;
 mod syntax;
 
+pub(crate) use echo::LabelSelector;
+
 /// Bytes of a selector. Kubernetes' own selectors have few requirements of at most 63 + 253 + 63
 /// bytes; this is room for ten of the longest.
 pub const MAX_SELECTOR_BYTES: usize = 4096;

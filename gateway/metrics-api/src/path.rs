@@ -20,6 +20,10 @@ pub const MAX_PATH_BYTES: usize = 4096;
 /// What a path asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target<'a> {
+    /// `/`: the paths that are served.
+    Root,
+    /// `/version`: the version of this server.
+    Version,
     /// `/healthz`, `/livez`, `/readyz`, or one check of theirs.
     Health(Endpoint, Option<Cow<'a, str>>),
     /// `/openapi/v2`: the one document of OpenAPI v2.
@@ -167,11 +171,12 @@ pub fn parse(path: &str) -> Result<Target<'_>, PathError> {
     }
     let mut segments = Segments(path.strip_prefix('/').ok_or(PathError::Invalid)?.split('/'));
     if path == "/" {
-        return Err(PathError::Unknown);
+        return Ok(Target::Root);
     }
     match segments.next()?.as_deref() {
         Some("apis") => api(segments),
         Some("openapi") => open_api(segments),
+        Some("version") => segments.end(Target::Version),
         Some(name) => {
             let endpoint = endpoint(name).ok_or(PathError::Unknown)?;
             let check = segments.next()?;

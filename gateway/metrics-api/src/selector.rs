@@ -149,7 +149,8 @@ impl Selector {
 }
 
 impl Condition {
-    fn holds(&self, value: Option<&str>) -> bool {
+    /// Whether the value of a label, or its absence, meets the condition.
+    pub fn holds(&self, value: Option<&str>) -> bool {
         let among = |values: &[String], value| values.iter().any(|one| one == value);
         match (self, value) {
             (Self::Equals(wanted), Some(value)) => wanted == value,

@@ -66,6 +66,8 @@ fn a_resource_is_split_at_its_first_dot() {
 #[test]
 fn discovery_and_health_are_read() {
     let table = [
+        ("/", Target::Root),
+        ("/version", Target::Version),
         ("/apis", Target::Groups),
         ("/openapi/v2", Target::OpenApiV2),
         ("/openapi/v3", Target::OpenApiV3),
@@ -150,8 +152,8 @@ fn what_names_nothing_is_refused() {
         assert_eq!(parse(&format!("{PREFIX}{rest}")), Err(want), "of {rest}");
     }
     for path in [
-        "/",
         "/metrics",
+        "/version/a",
         "/apis/apps",
         "/readyz/a/b",
         "/openapi",

@@ -32,20 +32,20 @@ pub(crate) fn to_json(body: &[u8]) -> Value {
 
 type Fields = Vec<(String, Value)>;
 
-fn list<T: Message + Default>(raw: &[u8], item: fn(T) -> Value) -> Fields {
+fn list<T: Message + Default>(raw: &[u8], item: fn(&T) -> Value) -> Fields {
     let list = List::decode(raw).expect("a list");
     assert_eq!(list.metadata, ListMeta::default());
-    let items = list.items.iter().map(|raw| item(T::decode(raw.as_slice()).expect("an item")));
+    let items = list.items.iter().map(|raw| item(&T::decode(raw.as_slice()).expect("an item")));
     vec![("items".to_owned(), items.collect())]
 }
 
-fn v1beta1(value: V1Beta1) -> Value {
+fn v1beta1(value: &V1Beta1) -> Value {
     let mut item = json!({
-        "describedObject": object(value.described_object),
+        "describedObject": object(&value.described_object),
         "metricName": value.metric_name,
         "timestamp": time(&value.timestamp),
         "value": value.value.string,
-        "selector": selector(value.selector),
+        "selector": selector(value.selector.as_ref()),
     });
     if let Some(window) = value.window {
         item["window"] = window.into();
@@ -53,10 +53,10 @@ fn v1beta1(value: V1Beta1) -> Value {
     item
 }
 
-fn v1beta2(value: V1Beta2) -> Value {
+fn v1beta2(value: &V1Beta2) -> Value {
     let mut item = json!({
-        "describedObject": object(value.described_object),
-        "metric": {"name": value.metric.name, "selector": selector(value.metric.selector)},
+        "describedObject": object(&value.described_object),
+        "metric": {"name": value.metric.name, "selector": selector(value.metric.selector.as_ref())},
         "timestamp": time(&value.timestamp),
         "value": value.value.string,
     });
@@ -66,7 +66,7 @@ fn v1beta2(value: V1Beta2) -> Value {
     item
 }
 
-fn external(value: External) -> Value {
+fn external(value: &External) -> Value {
     let mut item = json!({
         "metricName": value.metric_name,
         "metricLabels": value.metric_labels,
@@ -96,17 +96,17 @@ fn status(status: &Status) -> Fields {
     fields
 }
 
-fn object(object: ObjectReference) -> Value {
+fn object(object: &ObjectReference) -> Value {
     let ObjectReference { kind, namespace, name, uid, api_version, resource_version, field_path } =
         object;
     present([
-        ("kind", &kind),
-        ("namespace", &namespace),
-        ("name", &name),
-        ("uid", &uid),
-        ("apiVersion", &api_version),
-        ("resourceVersion", &resource_version),
-        ("fieldPath", &field_path),
+        ("kind", kind),
+        ("namespace", namespace),
+        ("name", name),
+        ("uid", uid),
+        ("apiVersion", api_version),
+        ("resourceVersion", resource_version),
+        ("fieldPath", field_path),
     ])
 }
 
@@ -121,7 +121,7 @@ fn time(time: &Time) -> Value {
     Timestamp::from_second(time.seconds).expect("a moment").to_string().into()
 }
 
-fn selector(selector: Option<LabelSelector>) -> Value {
+fn selector(selector: Option<&LabelSelector>) -> Value {
     let Some(LabelSelector { match_labels, match_expressions }) = selector else {
         return Value::Null;
     };

@@ -22,7 +22,7 @@ use crate::identity::{Files, Given, Identity, IdentityError};
 const AFTER_HELP: &str = "\
 Examples:
   In a MiniCluster, as the last container, with `noWrapEntrypoint: true` and no arguments:
-    FLUXGAUGE_GATEWAY=https://fluxgauge-ingest.fluxgauge.svc:8443
+    FLUXGAUGE_GATEWAY=https://fluxgauge-ingest.fluxgauge.svc:8444
     FLUXGAUGE_CA=/etc/fluxgauge/ca.crt
 
   On a desk, beside an instance of your own and a gateway without TLS:

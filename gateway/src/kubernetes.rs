@@ -56,27 +56,27 @@ pub enum Reach {
     Kubeconfig(PathBuf),
 }
 
-/// Why the way to the API server is not known.
+/// Why the way to the API server is not known. The texts are whole: those of `kube` tell their
+/// causes themselves.
 #[derive(Debug, Error)]
 pub enum ReachError {
     /// The service account cannot be used.
     #[error(
-        "cannot reach Kubernetes as a pod: mount a service account, give --kubeconfig FILE, or do \
-         without by --kubernetes off"
+        "cannot reach Kubernetes as a pod: {0}; mount a service account, give --kubeconfig FILE, \
+         or do without by --kubernetes off"
     )]
-    InCluster(#[source] InClusterError),
+    InCluster(InClusterError),
     /// The kubeconfig cannot be used.
-    #[error("cannot use --kubeconfig {}", path.display())]
+    #[error("cannot use --kubeconfig {}: {problem}", path.display())]
     Kubeconfig {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        #[source]
-        source: KubeconfigError,
+        problem: KubeconfigError,
     },
     /// A certificate, a key or a token cannot be used.
-    #[error("cannot use the credentials for Kubernetes")]
-    Credentials(#[source] Box<kube::Error>),
+    #[error("cannot use the credentials for Kubernetes: {0}")]
+    Credentials(Box<kube::Error>),
 }
 
 /// A way to the API server, with bounds on what each request may take. Cheap to clone.
@@ -108,7 +108,7 @@ pub async fn connect(reach: &Reach) -> Result<Option<Kubernetes>, ReachError> {
         Reach::Auto | Reach::InCluster => Config::incluster().map_err(ReachError::InCluster)?,
         Reach::Kubeconfig(path) => from_file(path)
             .await
-            .map_err(|source| ReachError::Kubeconfig { path: path.clone(), source })?,
+            .map_err(|problem| ReachError::Kubeconfig { path: path.clone(), problem })?,
     };
     let credentials = |error| ReachError::Credentials(Box::new(error));
     let client = Client::try_from(bounded(config)).map_err(credentials)?;

@@ -31,6 +31,7 @@ use crate::{
     ingest::Ingest,
     kubernetes::{Kubernetes, ReachError},
     model::{Provenance, Reporter},
+    pods::{Pods, Unknown},
     query::Rules,
     serve::{Limits, Transport},
     store::Store,
@@ -146,6 +147,9 @@ impl Gateway {
         let rules =
             Rules { max_age: config.max_age, service_aliases: config.service_aliases.clone() };
         let pods = pods::Shared::default();
+        if kubernetes.is_some() {
+            pods.publish(Pods::Unknown(Unknown::Unlisted));
+        }
         let (pods_known, known) = watch::channel(kubernetes.is_none());
         let health = Health::new(health, known);
         let rest = Api::new(Arc::clone(&store), pods.clone(), rules, health);

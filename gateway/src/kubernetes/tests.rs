@@ -17,8 +17,7 @@ async fn with_file(text: &str) -> Result<Option<Kubernetes>, String> {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("kubeconfig");
     fs::write(&path, text).unwrap();
-    let whole = |error: ReachError| format!("{:#}", anyhow::Error::from(error));
-    connect(&Reach::Kubeconfig(path)).await.map_err(whole)
+    connect(&Reach::Kubeconfig(path)).await.map_err(|error| error.to_string())
 }
 
 #[tokio::test]

@@ -40,7 +40,6 @@ pub async fn follow(kubernetes: &Kubernetes, pods: &Shared, remember: Duration, 
         // Attempts to reach the API server come 0.8 s to 30 s apart.
         let events =
             watcher(Api::<api::Pod>::all(kubernetes.client()), config.clone()).default_backoff();
-        pods.publish(Pods::Unknown(Unknown::Unlisted));
         Watch::new(pods, remember, listed).run(events).await;
         tracing::error!(
             "MiniClusters have more than {MAX_PODS} pods: none of them and no sum is served until \

@@ -9,6 +9,7 @@ mod faults;
 mod gateways;
 mod idle;
 mod leads;
+mod manifests;
 mod namespace_sums;
 mod pods;
 mod restarts;

@@ -84,6 +84,18 @@ impl World {
         self.ask(Object::Namespace, "node_up_count", "")
     }
 
+    /// The sum of a namespace, which an autoscaler gets as its parts.
+    fn external(&self) -> Result<f64, Error> {
+        let max_age = Duration::from_secs(60);
+        let rules = Rules { max_age, service_aliases: Vec::new() };
+        let selector = Selector::default();
+        let metric = "node_up_count";
+        let request = ExternalRequest { namespace: "hpc", metric, selector: &selector };
+        let view = View { store: &self.store, pods: &self.pods };
+        let parts = find_external(view, &rules, self.now, &request)?;
+        Ok(parts.iter().map(|part| part.item.value).sum())
+    }
+
     fn pods(&self, selector: &str) -> Result<Vec<Item>, Error> {
         self.ask(Object::Pod(Name::All), "broker_up", selector)
     }
@@ -152,6 +164,7 @@ fn a_minicluster_without_pods_leaves_every_sum_and_frees_the_aliases() {
     // It died without a goodbye: its collectors' last words are in the store.
     let world = world.then(&brokers("mc1"));
     assert_eq!(values(world.sum()), [("hpc".into(), 5.0)]);
+    assert_eq!(world.external(), Ok(5.0));
     assert_eq!(values(world.ask(ALIAS, "node_up_count", ""))[0].1, 5.0);
     assert_eq!(error(world.mc0()), "MiniCluster mc0 has no running pods");
     let every = world.ask(Object::MiniCluster(Name::All), "node_up_count", "");
@@ -187,9 +200,11 @@ fn a_minicluster_that_promises_a_collector_spoils_the_sum_until_it_has_one() {
     let world = World::new(&all, &mc0());
     assert!(error(world.sum()).starts_with("MiniCluster mc1: no collector"), "{:?}", world.sum());
     assert!(error(world.ask(ALIAS, "node_up_count", "")).contains("mc0, mc1;"));
+    assert!(world.external().expect_err("partial").to_string().contains("mc1"));
 
     add(&world.store, world.now, &Fake { name: "mc1", nodes: 5.0, ..Fake::default() });
     assert_eq!(values(world.sum()), [("hpc".into(), 8.0)], "who promises nothing does not count");
+    assert_eq!(world.external(), Ok(8.0));
 }
 
 #[test]
@@ -221,6 +236,7 @@ fn while_pods_are_not_known_nothing_is_said_of_sets_and_sums() {
         [(Unknown::Unlisted, "has not read the pods"), (Unknown::TooMany, "more than 16384 pods")]
     {
         let world = unknown(reason);
+        assert!(world.external().expect_err("partial").to_string().contains(want));
         let every = world.ask(Object::MiniCluster(Name::All), "node_up_count", "");
         for answer in [world.sum(), world.pods(""), world.ask(ALIAS, "node_up_count", ""), every] {
             assert!(error(answer).contains(want), "{reason:?}");

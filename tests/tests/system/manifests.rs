@@ -1,0 +1,291 @@
+//! What `deploy/` says is what the programs do. Read as text: a cluster checks the spelling, these
+//! check that ports, times, names and variables agree with the code and with one another.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use clap::{CommandFactory as _, Parser as _};
+use fluxgauge_gateway::args::{Args, Config};
+use serde_json::{Value, json};
+
+mod examples;
+
+/// The label by which all that is installed is found, and removed.
+const PART_OF: &str = "app.kubernetes.io/part-of";
+
+#[test]
+fn the_gateway_starts_with_the_variables_of_its_deployment() {
+    gateway();
+}
+
+#[test]
+fn ports_are_those_on_which_the_gateway_listens_by_default() {
+    let base = read("base");
+    let config = gateway();
+    let container = container(&base);
+    let expected = json!([
+        {"name": "api", "containerPort": config.listen.port()},
+        {"name": "ingest", "containerPort": config.ingest_listen.port()},
+    ]);
+    assert_eq!(container["ports"], expected);
+    for (service, port) in [("fluxgauge-api", "api"), ("fluxgauge-ingest", "ingest")] {
+        let spec = &find(&base, "Service", service)["spec"];
+        assert_eq!(spec["ports"][0]["targetPort"], port, "{service}");
+        assert_eq!(spec["ports"][0]["name"], port, "{service}");
+    }
+    for (probe, path) in
+        [("startupProbe", "/livez"), ("readinessProbe", "/readyz"), ("livenessProbe", "/livez")]
+    {
+        let expected = json!({"path": path, "port": "api", "scheme": "HTTPS"});
+        assert_eq!(container[probe]["httpGet"], expected, "{probe}");
+    }
+}
+
+#[test]
+fn a_replica_has_the_time_to_drain() {
+    let base = read("base");
+    let config = gateway();
+    let grace = pod(&base)["terminationGracePeriodSeconds"].as_u64().unwrap();
+    let drain = (config.drain_delay + config.drain_timeout).as_secs();
+    assert!(grace > drain, "killed after {grace}s, while draining takes up to {drain}s");
+
+    let probe = &container(&base)["readinessProbe"];
+    let seconds = |key: &str| probe[key].as_u64().unwrap();
+    let noticed = seconds("periodSeconds") * seconds("failureThreshold");
+    let delay = config.drain_delay.as_secs();
+    assert!(noticed < delay, "not ready is noticed after {noticed}s, the delay is {delay}s");
+}
+
+#[test]
+fn neither_an_update_nor_a_drained_node_leaves_no_replica() {
+    let base = read("base");
+    let deployment = &find(&base, "Deployment", "fluxgauge-gateway")["spec"];
+    let replicas = deployment["replicas"].as_u64().unwrap();
+    let update = json!({
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1},
+    });
+    assert_eq!(deployment["strategy"], update);
+    let budget = &find(&base, "PodDisruptionBudget", "fluxgauge-gateway")["spec"];
+    let kept = budget["minAvailable"].as_u64().unwrap();
+    assert!((1..replicas).contains(&kept), "{kept} of {replicas} replicas stay");
+
+    // All of them mean the same pods.
+    let labels = &deployment["template"]["metadata"]["labels"];
+    let pod = pod(&base);
+    let preferred =
+        &pod["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"];
+    for selector in [
+        &deployment["selector"]["matchLabels"],
+        &budget["selector"]["matchLabels"],
+        &preferred[0]["podAffinityTerm"]["labelSelector"]["matchLabels"],
+        &pod["topologySpreadConstraints"][0]["labelSelector"]["matchLabels"],
+        &find(&base, "Service", "fluxgauge-api")["spec"]["selector"],
+        &find(&base, "Service", "fluxgauge-ingest")["spec"]["selector"],
+    ] {
+        assert_eq!(selector, labels);
+    }
+}
+
+#[test]
+fn collectors_reach_replicas_that_are_not_ready_and_readers_do_not() {
+    let base = read("base");
+    let ingest = &find(&base, "Service", "fluxgauge-ingest")["spec"];
+    assert_eq!(ingest["clusterIP"], "None", "collectors open a stream to each address");
+    assert_eq!(ingest["publishNotReadyAddresses"], true, "they make it ready");
+    let api = &find(&base, "Service", "fluxgauge-api")["spec"];
+    assert_eq!(api["type"], "ClusterIP", "the aggregation layer refuses headless Services");
+    assert_eq!(api["clusterIP"], Value::Null);
+    assert_eq!(api["publishNotReadyAddresses"], Value::Null);
+}
+
+#[test]
+fn the_base_registers_custom_metrics_and_a_component_external_metrics() {
+    let base = read("base");
+    let registered = |folder: &str| -> Vec<(String, u64)> {
+        let documents = read(folder);
+        let all = documents.iter().filter(|document| document["kind"] == "APIService");
+        all.map(|document| {
+            let spec = &document["spec"];
+            let (group, version) = (text(&spec["group"]), text(&spec["version"]));
+            assert_eq!(document["metadata"]["name"], format!("{version}.{group}"));
+            assert_eq!(spec["groupPriorityMinimum"], 100);
+            let service = &spec["service"];
+            let behind = find(&base, "Service", text(&service["name"]));
+            assert_eq!(service["namespace"], namespace());
+            assert_eq!(service["port"], behind["spec"]["ports"][0]["port"]);
+            (format!("{group}/{version}"), spec["versionPriority"].as_u64().unwrap())
+        })
+        .collect()
+    };
+    // The autoscaler takes the version of the highest priority.
+    let custom = ["custom.metrics.k8s.io/v1beta2", "custom.metrics.k8s.io/v1beta1"];
+    assert_eq!(registered("base"), [(custom[0].into(), 200), (custom[1].into(), 100)]);
+    let external = registered("components/external-metrics");
+    assert_eq!(external, [("external.metrics.k8s.io/v1beta1".into(), 100)]);
+    assert_eq!(kustomization("components/external-metrics")["kind"], "Component");
+}
+
+#[test]
+fn the_gateway_may_read_pods_and_nothing_else() {
+    let base = read("base");
+    let role = find(&base, "ClusterRole", "fluxgauge-gateway");
+    let pods =
+        json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}]);
+    assert_eq!(role["rules"], pods);
+    let binding = find(&base, "ClusterRoleBinding", "fluxgauge-gateway");
+    assert_eq!(binding["roleRef"]["name"], role["metadata"]["name"]);
+    let account = text(&pod(&base)["serviceAccountName"]);
+    find(&base, "ServiceAccount", account);
+    let subject = json!({"kind": "ServiceAccount", "name": account, "namespace": namespace()});
+    assert_eq!(binding["subjects"], json!([subject]));
+    assert_eq!(pod(&base)["automountServiceAccountToken"], true, "it authenticates by its token");
+}
+
+#[test]
+fn pods_of_the_gateway_keep_the_restricted_standard_of_their_namespace() {
+    let base = read("base");
+    let labels = &find(&base, "Namespace", &namespace())["metadata"]["labels"];
+    assert_eq!(labels["pod-security.kubernetes.io/enforce"], "restricted");
+    let pod = pod(&base);
+    assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+    assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault");
+    let rights = json!({
+        "allowPrivilegeEscalation": false,
+        "readOnlyRootFilesystem": true,
+        "capabilities": {"drop": ["ALL"]},
+    });
+    assert_eq!(container(&base)["securityContext"], rights);
+}
+
+#[test]
+fn all_that_is_installed_is_found_by_one_label() {
+    for folder in ["base", "components/external-metrics", "components/view-role"] {
+        let kustomization = kustomization(folder);
+        assert_eq!(kustomization["labels"][0]["pairs"][PART_OF], "fluxgauge", "{folder}");
+        let mut listed: Vec<_> = strings(&kustomization["resources"]).collect();
+        listed.sort_unstable();
+        assert_eq!(listed, manifests(folder), "{folder}: each file is a resource");
+    }
+    let all = kustomization("all");
+    assert_eq!(all["resources"], json!(["../base"]));
+    let components = json!(["../components/external-metrics", "../components/view-role"]);
+    assert_eq!(all["components"], components);
+}
+
+#[test]
+fn images_are_of_this_version_and_run_without_arguments() {
+    let base = read("base");
+    let images = &kustomization("base")["images"][0];
+    assert_eq!(container(&base)["image"], images["name"]);
+    assert_eq!(images["newTag"], env!("CARGO_PKG_VERSION"));
+    let user = &pod(&base)["securityContext"]["runAsUser"];
+    for (program, user) in [("gateway", format!("{user}:{user}")), ("collector", "0:0".into())] {
+        let dockerfile = read_text(&format!("images/{program}.Dockerfile"));
+        let last = |word: &str| dockerfile.lines().rfind(|line| line.starts_with(word));
+        let entry = format!("ENTRYPOINT [\"/fluxgauge-{program}\"]");
+        assert_eq!(last("ENTRYPOINT"), Some(&*entry), "the operator gives it no command");
+        assert_eq!(last("CMD"), None);
+        assert_eq!(last("USER"), Some(&*format!("USER {user}")));
+    }
+}
+
+#[test]
+fn the_certificate_of_the_instructions_names_both_services() {
+    let base = read("base");
+    let instructions = read_text("README.md");
+    for service in ["fluxgauge-api", "fluxgauge-ingest"] {
+        find(&base, "Service", service);
+        let name = format!("DNS:{service}.{}.svc", namespace());
+        assert!(instructions.contains(&name), "no {name} in deploy/README.md");
+    }
+    let secret = text(&pod(&base)["volumes"][0]["secret"]["secretName"]);
+    assert!(instructions.contains(&format!("create secret tls {secret} ")), "{secret}");
+}
+
+/// The gateway's configuration in its Deployment.
+fn gateway() -> Config {
+    let base = read("base");
+    let variables = container(&base)["env"].as_array().unwrap().iter();
+    let variables =
+        variables.map(|variable| (text(&variable["name"]), text(&variable["value"]).to_owned()));
+    let args = Args::try_parse_from(flags(&Args::command(), variables)).unwrap();
+    Config::try_from(args).unwrap()
+}
+
+/// The flags that these environment variables stand for.
+fn flags<'a>(
+    program: &clap::Command,
+    variables: impl Iterator<Item = (&'a str, String)>,
+) -> Vec<String> {
+    let flag = |(name, value): (&str, String)| {
+        let mut known = program.get_arguments();
+        let argument = known
+            .find(|argument| argument.get_env().is_some_and(|variable| variable == name))
+            .unwrap_or_else(|| panic!("{} knows no {name}", program.get_name()));
+        format!("--{}={value}", argument.get_long().unwrap())
+    };
+    [program.get_name().to_owned()].into_iter().chain(variables.map(flag)).collect()
+}
+
+fn namespace() -> String {
+    text(&kustomization("base")["namespace"]).to_owned()
+}
+
+fn pod(base: &[Value]) -> &Value {
+    &find(base, "Deployment", "fluxgauge-gateway")["spec"]["template"]["spec"]
+}
+
+fn container(base: &[Value]) -> &Value {
+    &pod(base)["containers"][0]
+}
+
+fn find<'a>(documents: &'a [Value], kind: &str, name: &str) -> &'a Value {
+    documents
+        .iter()
+        .find(|document| document["kind"] == kind && document["metadata"]["name"] == name)
+        .unwrap_or_else(|| panic!("no {kind} {name}"))
+}
+
+/// All objects in the files of a folder of `deploy/`.
+fn read(folder: &str) -> Vec<Value> {
+    let files = manifests(folder);
+    files.iter().flat_map(|file| parse(&format!("{folder}/{file}"))).collect()
+}
+
+/// The names of the files of a folder with objects in them, sorted.
+fn manifests(folder: &str) -> Vec<String> {
+    let entries = fs::read_dir(deploy().join(folder)).unwrap();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".yaml") && name != "kustomization.yaml")
+        .collect();
+    names.sort_unstable();
+    names
+}
+
+fn kustomization(folder: &str) -> Value {
+    parse(&format!("{folder}/kustomization.yaml")).remove(0)
+}
+
+fn parse(file: &str) -> Vec<Value> {
+    serde_saphyr::from_multiple(&read_text(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+fn read_text(file: &str) -> String {
+    fs::read_to_string(deploy().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+fn deploy() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("deploy")
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("{value} is not text"))
+}
+
+fn strings(list: &Value) -> impl Iterator<Item = &str> {
+    list.as_array().unwrap().iter().map(text)
+}

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //!  request line ──▶ path, parameters, accept, selector ──▶ (the server finds the values)
-//!  response body ◀── custom, discovery, status ◀── quantity
+//!  response body ◀── custom, discovery, openapi, status ◀── quantity
 //! ```
 //!
 //! What always holds: no input panics, and every length is bounded by a named constant.
@@ -14,6 +14,7 @@
 pub mod accept;
 pub mod custom;
 pub mod discovery;
+pub mod openapi;
 pub mod parameters;
 pub mod path;
 mod percent;

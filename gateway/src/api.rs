@@ -3,6 +3,7 @@
 //! ```text
 //!  request ──▶ Target ─┬─ metric ────▶ query ──▶ list ──┐
 //!  (metrics_api::path) ├─ discovery ─▶ bytes made once ─┼──▶ response
+//!                      ├─ openapi ───▶ bytes made once ─┤
 //!                      └─ health ────▶ state of lib.rs ─┘
 //! ```
 //!
@@ -41,6 +42,7 @@ use crate::{
 mod discovery;
 mod health;
 mod metric;
+mod openapi;
 mod respond;
 
 pub use health::{Health, State};
@@ -58,12 +60,19 @@ pub struct Api {
     rules: Rules,
     health: Health,
     discovery: discovery::Discovery,
+    openapi: openapi::OpenApi,
 }
 
 impl Api {
     /// An API over a store.
     pub fn new(store: Arc<Store>, rules: Rules, health: Health) -> Self {
-        Self { store, rules, health, discovery: discovery::Discovery::new() }
+        Self {
+            store,
+            rules,
+            health,
+            discovery: discovery::Discovery::new(),
+            openapi: openapi::OpenApi::new(),
+        }
     }
 
     /// Answers a request as of `now`. What a trace should know is noted in `span`.
@@ -109,6 +118,11 @@ impl Api {
             Target::Groups => self.discovery.groups(headers),
             Target::Group => self.discovery.group(headers),
             Target::Resources(version) => self.discovery.resources(version, headers),
+            Target::OpenApiV2 => Ok(self.openapi.v2(headers)),
+            Target::OpenApiV3 => Ok(self.openapi.v3_index(headers)),
+            Target::OpenApiV3Document(group_version) => {
+                self.openapi.v3_document(&group_version, &parameters.hash, headers, now)
+            }
             Target::Metric(_) if parameters.watch => Err(Status::method_not_allowed()),
             Target::Metric(asked) => {
                 acceptable(headers, &[accept::JSON])?;

@@ -24,6 +24,12 @@ pub enum Target<'a> {
     Group,
     /// `/apis/custom.metrics.k8s.io/<version>`: the resources.
     Resources(Version),
+    /// `/openapi/v2`: the OpenAPI document of all groups.
+    OpenApiV2,
+    /// `/openapi/v3`: where the OpenAPI documents of the group-versions are.
+    OpenApiV3,
+    /// `/openapi/v3/apis/<group>/<version>`: one of them, by group and version.
+    OpenApiV3Document(String),
     /// A metric of something.
     Metric(Metric<'a>),
 }
@@ -152,6 +158,18 @@ pub fn parse(path: &str) -> Result<Target<'_>, PathError> {
     let root = next()?;
     match root.as_deref() {
         Some("apis") => {}
+        Some("openapi") => {
+            let (version, root) = (next()?, next()?);
+            let (group, of_group, more) = (next()?, next()?, next()?);
+            return match (version.as_deref(), root.as_deref(), group, of_group, more) {
+                (Some("v2"), None, ..) => Ok(Target::OpenApiV2),
+                (Some("v3"), None, ..) => Ok(Target::OpenApiV3),
+                (Some("v3"), Some("apis"), Some(group), Some(version), None) => {
+                    Ok(Target::OpenApiV3Document(format!("{group}/{version}")))
+                }
+                _ => Err(PathError::Unknown),
+            };
+        }
         Some(name) => {
             let endpoint = endpoint(name).ok_or(PathError::Unknown)?;
             let check = next()?;
@@ -295,6 +313,12 @@ mod tests {
             ("/healthz", Target::Health(Endpoint::Healthz, None)),
             ("/livez", Target::Health(Endpoint::Livez, None)),
             ("/readyz/tls", Target::Health(Endpoint::Readyz, Some("tls".into()))),
+            ("/openapi/v2", Target::OpenApiV2),
+            ("/openapi/v3", Target::OpenApiV3),
+            (
+                "/openapi/v3/apis/custom.metrics.k8s.io/v1beta2",
+                Target::OpenApiV3Document("custom.metrics.k8s.io/v1beta2".to_owned()),
+            ),
         ];
         for (path, want) in table {
             assert_eq!(parse(path), Ok(want), "of {path}");
@@ -327,7 +351,18 @@ mod tests {
         for (rest, want) in table {
             assert_eq!(parse(&format!("{PREFIX}{rest}")), Err(want), "of {rest}");
         }
-        for path in ["/", "/metrics", "/apis/apps", "/openapi/v2", "/readyz/a/b"] {
+        for path in [
+            "/",
+            "/metrics",
+            "/apis/apps",
+            "/readyz/a/b",
+            "/openapi",
+            "/openapi/v1",
+            "/openapi/v2/apis",
+            "/openapi/v3/apis/custom.metrics.k8s.io",
+            "/openapi/v3/apis/custom.metrics.k8s.io/v1beta2/more",
+            "/openapi/v3/api/v1",
+        ] {
             assert_eq!(parse(path), Err(Unknown), "of {path}");
         }
         for path in ["", "*", "apis"] {

@@ -333,7 +333,7 @@ fn writes_and_watches_are_refused() {
 #[test]
 fn unknown_paths_are_not_found_by_any_method() {
     let fixture = Fixture::new();
-    for uri in ["/metrics", "/apis/apps/v1", "/apis/custom.metrics.k8s.io/v1", "/openapi/v2"] {
+    for uri in ["/metrics", "/apis/apps/v1", "/apis/custom.metrics.k8s.io/v1", "/openapi/v1"] {
         let text = "the server could not find the requested resource";
         assert_eq!(fixture.failure(404, uri), text);
         assert_eq!(fixture.answer(Request::post(uri), fixture.now).status, 404);

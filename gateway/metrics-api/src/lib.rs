@@ -6,7 +6,7 @@
 //!
 //! ```text
 //!  request line ──▶ path, parameters, accept, selector ──▶ (the server finds the values)
-//!  response body ◀── custom, discovery, openapi, status ◀── quantity
+//!  response body ◀── custom, external, discovery, openapi, status ◀── encoding ◀── quantity
 //! ```
 //!
 //! What always holds: no input panics, and every length is bounded by a named constant.
@@ -14,6 +14,9 @@
 pub mod accept;
 pub mod custom;
 pub mod discovery;
+pub mod encoding;
+pub mod external;
+pub mod group_version;
 pub mod openapi;
 pub mod parameters;
 pub mod path;
@@ -21,7 +24,9 @@ mod percent;
 pub mod quantity;
 pub mod selector;
 pub mod status;
+mod time;
 
+pub use encoding::Encoding;
 pub use quantity::Quantity;
 pub use selector::Selector;
 pub use status::Status;

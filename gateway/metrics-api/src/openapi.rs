@@ -6,15 +6,15 @@
 //! ```
 //!
 //! Protobuf is made from the JSON, so that the two cannot say different things. Members stand in
-//! alphabetical order, and the hash of a document is that of its JSON: bytes and hashes depend on
+//! alphabetical order, and the entity tag of a document is that of its JSON: bytes and hashes depend on
 //! the list alone and are the same on all replicas.
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::{
-    accept::Offer,
-    custom::{self, Version},
-    discovery::fnv1a,
+    accept::Offer, custom::Version, discovery::Tagged, encoding::Encoding,
+    group_version::GroupVersion,
 };
 
 mod gnostic;
@@ -37,7 +37,7 @@ pub const V3_OFFERS: [Offer; 3] = offers([
 ]);
 
 const fn offers([name, older]: [&'static str; 2]) -> [Offer; 3] {
-    [offer("application/json"), offer(name), offer(older)]
+    [offer(Encoding::Json.media_type()), offer(name), offer(older)]
 }
 
 const fn offer(media_type: &'static str) -> Offer {
@@ -67,19 +67,22 @@ pub struct Metrics {
 /// A document in both forms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
-    /// As JSON.
-    pub json: Vec<u8>,
+    /// As JSON, with the entity tag of both forms, since answers vary by `Accept`.
+    pub json: Tagged,
     /// As the message of gnostic that Kubernetes makes of the JSON.
-    pub protobuf: Vec<u8>,
-    /// Hexadecimal digits that change with the content. An entity tag is made of them by quotes.
-    pub hash: String,
+    pub protobuf: Bytes,
 }
 
 impl Document {
     fn new(mut document: Value, shape: &gnostic::Shape) -> Self {
         document.sort_all_objects();
-        let json = document.to_string().into_bytes();
-        Self { protobuf: gnostic::encode(&document, shape), hash: hash(&json), json }
+        let protobuf = gnostic::encode(&document, shape).into();
+        Self { json: Tagged::new(document.to_string().into_bytes()), protobuf }
+    }
+
+    /// The entity tag without quotes, as it stands in URLs.
+    pub fn hash(&self) -> &str {
+        self.json.etag.trim_matches('"')
     }
 }
 
@@ -89,79 +92,52 @@ pub struct Documents {
     /// `/openapi/v2`: all group-versions in one document.
     pub v2: Document,
     /// `/openapi/v3`: where the documents of version 3 are; JSON alone.
-    pub index: Vec<u8>,
-    /// The hash of [`Self::index`].
-    pub index_hash: String,
-    /// `/openapi/v3/apis/<group>/<version>`, each with its group and version as `<group>/<version>`.
-    pub v3: [(String, Document); 3],
+    pub index: Tagged,
+    custom_v1beta1: Document,
+    custom_v1beta2: Document,
+    external_v1beta1: Document,
 }
 
 impl Documents {
     /// Makes the documents.
     pub fn new(metrics: &Metrics) -> Self {
-        let v3 = GroupVersion::ALL
-            .map(|api| (api.name(), Document::new(v3::document(api, metrics), &gnostic::V3)));
-        let paths = v3.iter().map(|(name, document)| {
-            let url = format!("/openapi/v3/apis/{name}?hash={}", document.hash);
+        let v3 = |api| Document::new(v3::document(api, metrics), &gnostic::V3);
+        let mut documents = Self {
+            v2: Document::new(v2::document(metrics), &gnostic::V2),
+            index: Tagged::new(Vec::new()),
+            custom_v1beta1: v3(GroupVersion::Custom(Version::V1Beta1)),
+            custom_v1beta2: v3(GroupVersion::Custom(Version::V1Beta2)),
+            external_v1beta1: v3(GroupVersion::External),
+        };
+        let paths = GroupVersion::all().map(|api| {
+            let (name, hash) = (api.name(), documents.v3(api).hash());
+            let url = format!("/openapi/v3/apis/{name}?hash={hash}");
             (format!("apis/{name}"), json!({ "serverRelativeURL": url }))
         });
         let mut index = json!({ "paths": Value::Object(paths.collect()) });
         index.sort_all_objects();
-        let index = index.to_string().into_bytes();
-        Self {
-            v2: Document::new(v2::document(metrics), &gnostic::V2),
-            index_hash: hash(&index),
-            index,
-            v3,
+        documents.index = Tagged::new(index.to_string().into_bytes());
+        documents
+    }
+
+    /// `/openapi/v3/apis/<group>/<version>`.
+    pub const fn v3(&self, group_version: GroupVersion) -> &Document {
+        match group_version {
+            GroupVersion::Custom(Version::V1Beta1) => &self.custom_v1beta1,
+            GroupVersion::Custom(Version::V1Beta2) => &self.custom_v1beta2,
+            GroupVersion::External => &self.external_v1beta1,
         }
     }
-}
-
-fn hash(bytes: &[u8]) -> String {
-    format!("{:032X}", fnv1a(bytes))
-}
-
-/// What has a document of version 3.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum GroupVersion {
-    Custom(Version),
-    External,
 }
 
 impl GroupVersion {
-    const ALL: [Self; 3] =
-        [Self::Custom(Version::V1Beta1), Self::Custom(Version::V1Beta2), Self::External];
-
-    const fn group(self) -> &'static str {
-        match self {
-            Self::Custom(_) => custom::GROUP,
-            Self::External => "external.metrics.k8s.io",
-        }
-    }
-
-    const fn version(self) -> &'static str {
-        match self {
-            Self::Custom(version) => version.name(),
-            Self::External => "v1beta1",
-        }
-    }
-
-    /// As it stands in paths, below `/apis/`.
-    fn name(self) -> String {
-        format!("{}/{}", self.group(), self.version())
-    }
-
-    /// The kind of answers.
-    const fn list_kind(self) -> &'static str {
-        match self {
-            Self::Custom(_) => custom::LIST_KIND,
-            Self::External => "ExternalMetricValueList",
-        }
-    }
-
     /// What ties models and operations to a kind.
-    fn kind(self) -> Value {
-        json!({ "group": self.group(), "version": self.version(), "kind": self.list_kind() })
+    fn to_kind(self) -> Value {
+        json!({
+            "group": self.group().name(),
+            "version": self.version(),
+            "kind": self.list_kind(),
+        })
     }
 }
 

@@ -18,22 +18,25 @@ pub(super) fn list(dialect: Dialect, api: GroupVersion) -> Value {
 }
 
 /// All models that answers of the group-versions are made of, by name.
-pub(super) fn all(dialect: Dialect, apis: &[GroupVersion]) -> Map<String, Value> {
+pub(super) fn all(
+    dialect: Dialect,
+    apis: impl IntoIterator<Item = GroupVersion>,
+) -> Map<String, Value> {
     let mut models = Map::new();
     for api in apis {
         let (value, members) = match api {
             GroupVersion::Custom(Version::V1Beta1) => ("MetricValue", v1beta1(dialect)),
-            GroupVersion::Custom(Version::V1Beta2) => ("MetricValue", v1beta2(dialect, *api)),
+            GroupVersion::Custom(Version::V1Beta2) => ("MetricValue", v1beta2(dialect, api)),
             GroupVersion::External => ("ExternalMetricValue", external(dialect)),
         };
         models.insert(api.model(value), members);
-        models.insert(api.model(api.list_kind()), list_of(dialect, *api, value));
+        models.insert(api.model(api.list_kind()), list_of(dialect, api, value));
         match api {
             GroupVersion::Custom(version) => {
                 models.insert(OBJECT_REFERENCE.to_owned(), object_reference());
                 models.insert(LABEL_SELECTOR.to_owned(), label_selector(dialect));
                 models.insert(REQUIREMENT.to_owned(), requirement());
-                if *version == Version::V1Beta2 {
+                if version == Version::V1Beta2 {
                     models.insert(api.model("MetricIdentifier"), identifier(dialect));
                 }
             }
@@ -94,7 +97,7 @@ fn list_of(dialect: Dialect, api: GroupVersion, value: &str) -> Value {
             "metadata": dialect.member(LIST_META, "Empty: metrics have no versions and no pages."),
             "items": items,
         },
-        KIND: [api.kind()],
+        KIND: [api.to_kind()],
     })
 }
 

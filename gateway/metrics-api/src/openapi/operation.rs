@@ -71,7 +71,7 @@ impl Operation {
             "parameters": parameters,
             "responses": self.responses(dialect),
             "x-kubernetes-action": if verb == "read" { "get" } else { verb },
-            KIND: self.api.kind(),
+            KIND: self.api.to_kind(),
         });
         if dialect == Dialect::V2 {
             let own = json!({ "produces": MEDIA_TYPES, "schemes": ["https"] });

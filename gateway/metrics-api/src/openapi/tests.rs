@@ -3,7 +3,8 @@ use std::{collections::BTreeSet, fs, path::Path};
 use super::*;
 use crate::{
     Quantity, Selector,
-    custom::{MetricValue, ObjectReference},
+    custom::{self, MetricValue, ObjectReference},
+    external,
     path::{self, Target},
 };
 
@@ -30,12 +31,12 @@ fn json(body: &[u8]) -> Value {
 
 /// The documents by the names of their golden files.
 fn by_name(documents: &Documents) -> [(&'static str, &Document); 4] {
-    let [(_, v1beta1), (_, v1beta2), (_, external)] = &documents.v3;
+    let custom = |version| documents.v3(GroupVersion::Custom(version));
     [
         ("v2", &documents.v2),
-        ("v3-custom-v1beta1", v1beta1),
-        ("v3-custom-v1beta2", v1beta2),
-        ("v3-external-v1beta1", external),
+        ("v3-custom-v1beta1", custom(Version::V1Beta1)),
+        ("v3-custom-v1beta2", custom(Version::V1Beta2)),
+        ("v3-external-v1beta1", documents.v3(GroupVersion::External)),
     ]
 }
 
@@ -69,8 +70,8 @@ fn protobuf_is_what_kubernetes_makes_of_the_json() {
     let mut changed = Vec::new();
     for (name, document) in by_name(&documents()) {
         let path = folder.join(format!("{name}.json"));
-        if fs::read(&path).ok().as_ref() != Some(&document.json) {
-            fs::write(&path, &document.json).unwrap();
+        if fs::read(&path).ok().as_deref() != Some(document.json.body.as_ref()) {
+            fs::write(&path, &document.json.body).unwrap();
             changed.push(path);
             continue;
         }
@@ -83,23 +84,24 @@ fn protobuf_is_what_kubernetes_makes_of_the_json() {
 #[test]
 fn paths_lie_under_our_group_versions_alone() {
     let documents = documents();
-    let ours = documents.v3.each_ref().map(|(name, _)| format!("/apis/{name}/"));
-    let of_v2 = json(&documents.v2.json);
+    let ours: Vec<_> = GroupVersion::all().map(|api| format!("/apis/{}/", api.name())).collect();
+    let of_v2 = json(&documents.v2.json.body);
     assert!(paths(&of_v2).all(|(path, _)| ours.iter().any(|prefix| path.starts_with(prefix))));
-    for (prefix, (_, document)) in ours.iter().zip(&documents.v3) {
+    for (prefix, api) in ours.iter().zip(GroupVersion::all()) {
         assert!(paths(&of_v2).any(|(path, _)| path.starts_with(prefix)), "of {prefix}");
-        let document = json(&document.json);
+        let document = json(&documents.v3(api).json.body);
         assert!(paths(&document).count() > 0);
         assert!(paths(&document).all(|(path, _)| path.starts_with(prefix)), "of {prefix}");
     }
 }
 
 #[test]
-fn documented_paths_of_custom_metrics_are_read_by_the_server() {
-    for (_, document) in &documents().v3[..2] {
-        for (path, _) in paths(&json(&document.json)) {
+fn documented_paths_are_read_by_the_server() {
+    for (_, document) in by_name(&documents()) {
+        for (path, _) in paths(&json(&document.json.body)) {
             let filled = path.replace(['{', '}'], "");
-            assert!(matches!(path::parse(&filled), Ok(Target::Metric(_))), "of {path}");
+            let target = path::parse(&filled);
+            assert!(matches!(target, Ok(Target::Metric(_) | Target::External(_))), "of {path}");
         }
     }
 }
@@ -107,7 +109,7 @@ fn documented_paths_of_custom_metrics_are_read_by_the_server() {
 #[test]
 fn parameters_of_a_path_are_those_in_its_braces() {
     for (_, document) in by_name(&documents()) {
-        for (path, operation) in paths(&json(&document.json)) {
+        for (path, operation) in paths(&json(&document.json.body)) {
             let in_path = |parameter: &&Value| parameter["in"] == "path";
             let parameters = operation["parameters"].as_array().unwrap();
             let described: Vec<_> = parameters
@@ -127,12 +129,12 @@ fn parameters_of_a_path_are_those_in_its_braces() {
 #[test]
 fn operations_have_names_of_their_own() {
     for (_, document) in by_name(&documents()) {
-        let document = json(&document.json);
+        let document = json(&document.json.body);
         let ids: BTreeSet<_> =
             paths(&document).map(|(_, get)| get["operationId"].as_str().unwrap()).collect();
         assert_eq!(ids.len(), paths(&document).count(), "{ids:?}");
     }
-    let of_v2 = json(&documents().v2.json);
+    let of_v2 = json(&documents().v2.json.body);
     let ids: BTreeSet<_> =
         paths(&of_v2).map(|(_, get)| get["operationId"].as_str().unwrap()).collect();
     for name in [
@@ -148,7 +150,7 @@ fn operations_have_names_of_their_own() {
 #[test]
 fn every_reference_leads_to_a_model_and_every_model_is_referred_to() {
     for (name, document) in by_name(&documents()) {
-        let document = json(&document.json);
+        let document = json(&document.json.body);
         let mut referred = BTreeSet::new();
         for_each_member(&document, &mut |name, value| {
             if name == "$ref" {
@@ -164,7 +166,7 @@ fn every_reference_leads_to_a_model_and_every_model_is_referred_to() {
 #[test]
 fn everything_has_a_description() {
     for (_, document) in by_name(&documents()) {
-        let document = json(&document.json);
+        let document = json(&document.json.body);
         let described = |value: &Value| value["description"].as_str().is_some_and(|t| t.len() > 1);
         for (name, model) in models(&document) {
             assert!(described(model), "{name}");
@@ -184,7 +186,7 @@ fn everything_has_a_description() {
 #[test]
 fn the_kinds_of_lists_lead_to_their_models() {
     for (_, document) in by_name(&documents()) {
-        let document = json(&document.json);
+        let document = json(&document.json.body);
         for (path, operation) in paths(&document) {
             let kind = &operation[KIND];
             let found: Vec<_> = models(&document)
@@ -206,8 +208,7 @@ fn the_kinds_of_lists_lead_to_their_models() {
 /// As kubectl explain looks a resource up, in version 3: by its path, which must be there by name.
 #[test]
 fn an_external_metric_is_explained_by_its_name() {
-    let [.., (_, document)] = documents().v3;
-    let document = json(&document.json);
+    let document = json(&documents().v3(GroupVersion::External).json.body);
     let path = "/apis/external.metrics.k8s.io/v1beta1/namespaces/{namespace}/job_failed_count";
     let operation = &document["paths"][path]["get"];
     assert_eq!(operation[KIND]["kind"], "ExternalMetricValueList");
@@ -226,11 +227,23 @@ fn models_have_the_members_of_answers() {
         value: Quantity::try_from(1.0).unwrap(),
     };
     for version in Version::ALL {
-        let api = GroupVersion::Custom(version);
-        let document = json(&Document::new(v3::document(api, &metrics()), &gnostic::V3).json);
-        let answer = json(&custom::list(version, &[item]));
-        conforms(&document, &model::list(Dialect::V3, api), &answer);
+        let list = custom::List { version, items: &[item] };
+        answer_conforms(GroupVersion::Custom(version), &Encoding::Json.encode(&list));
     }
+    let item = external::MetricValue {
+        metric: "node_up_count",
+        labels: [("minicluster", "mc0")].into(),
+        timestamp: jiff::Timestamp::UNIX_EPOCH,
+        window_seconds: Some(30),
+        value: Quantity::try_from(1.0).unwrap(),
+    };
+    let list = external::List { items: &[item] };
+    answer_conforms(GroupVersion::External, &Encoding::Json.encode(&list));
+}
+
+fn answer_conforms(api: GroupVersion, answer: &[u8]) {
+    let document = json(&documents().v3(api).json.body);
+    conforms(&document, &model::list(Dialect::V3, api), &json(answer));
 }
 
 /// Checks that a value has only members that its model names, and all that it requires.
@@ -264,13 +277,13 @@ fn conforms(document: &Value, schema: &Value, value: &Value) {
 #[test]
 fn the_index_lists_our_group_versions_with_the_hashes_of_their_documents() {
     let documents = documents();
-    let index = json(&documents.index);
-    let listed: Vec<_> = index["paths"].as_object().unwrap().iter().collect();
-    assert_eq!(listed.len(), documents.v3.len());
-    for ((path, entry), (name, document)) in listed.into_iter().zip(&documents.v3) {
-        assert_eq!(*path, format!("apis/{name}"));
-        let url = format!("/openapi/v3/apis/{name}?hash={}", document.hash);
-        assert_eq!(entry["serverRelativeURL"], url);
+    let index = json(&documents.index.body);
+    let listed = index["paths"].as_object().unwrap();
+    assert_eq!(listed.len(), GroupVersion::all().count());
+    for api in GroupVersion::all() {
+        let hash = documents.v3(api).hash();
+        let url = format!("/openapi/v3/apis/{}?hash={hash}", api.name());
+        assert_eq!(listed[&format!("apis/{}", api.name())]["serverRelativeURL"], url);
     }
 }
 
@@ -279,9 +292,12 @@ fn hashes_follow_the_content_alone() {
     assert_eq!(documents(), documents());
     let mut metrics = metrics();
     metrics.external.pop();
-    let other = Documents::new(&metrics);
-    assert_ne!(documents().v2.hash, other.v2.hash);
-    assert_ne!(documents().index_hash, other.index_hash);
-    assert_ne!(documents().v3[2].1.hash, other.v3[2].1.hash);
-    assert_eq!(documents().v3[0], other.v3[0]);
+    let (one, other) = (documents(), Documents::new(&metrics));
+    assert_ne!(one.v2.hash(), other.v2.hash());
+    assert_ne!(one.index.etag, other.index.etag);
+    for api in GroupVersion::all() {
+        let is_same = one.v3(api) == other.v3(api);
+        assert_eq!(is_same, api != GroupVersion::External);
+        assert_eq!(one.v3(api).hash() == other.v3(api).hash(), is_same);
+    }
 }

@@ -7,8 +7,7 @@ use super::{Dialect, GroupVersion, Metrics, model, operation};
 /// Writes the document. External metrics stand in it by their parameter, not each by its name:
 /// kube-apiserver merges it into that of the whole cluster, which every old client downloads.
 pub(super) fn document(metrics: &Metrics) -> Value {
-    let paths: Map<_, _> = GroupVersion::ALL
-        .into_iter()
+    let paths: Map<_, _> = GroupVersion::all()
         .flat_map(|api| operation::of(api, metrics))
         .map(|operation| (operation.path.clone(), operation.path_item(Dialect::V2)))
         .collect();
@@ -16,6 +15,6 @@ pub(super) fn document(metrics: &Metrics) -> Value {
         "swagger": "2.0",
         "info": { "title": "Fluxgauge", "version": "unversioned" },
         "paths": paths,
-        "definitions": model::all(Dialect::V2, &GroupVersion::ALL),
+        "definitions": model::all(Dialect::V2, GroupVersion::all()),
     })
 }

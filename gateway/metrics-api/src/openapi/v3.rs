@@ -15,6 +15,6 @@ pub(super) fn document(api: GroupVersion, metrics: &Metrics) -> Value {
         "openapi": "3.0.0",
         "info": { "title": "Fluxgauge", "version": api.version() },
         "paths": paths,
-        "components": { "schemas": model::all(Dialect::V3, &[api]) },
+        "components": { "schemas": model::all(Dialect::V3, [api]) },
     })
 }

@@ -1,6 +1,9 @@
 use std::{collections::BTreeSet, sync::Arc, time::SystemTime};
 
-use http::{Request, header::LOCATION};
+use http::{
+    Request,
+    header::{ACCEPT, LOCATION},
+};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use tokio::{sync::watch, time::Instant};
@@ -247,5 +250,10 @@ fn every_external_metric_is_explained_with_its_unit() {
     let node_up_count = explained("node_up_count").unwrap();
     assert!(node_up_count.starts_with("Nodes that are online"), "{node_up_count}");
     assert!(node_up_count.ends_with("Unit: nodes."), "{node_up_count}");
+    let discovered = json(&get(&api, "/apis/external.metrics.k8s.io/v1beta1", &[]));
+    for resource in discovered["resources"].as_array().unwrap() {
+        let name = resource["name"].as_str().unwrap();
+        assert!(explained(name).is_some(), "{name}");
+    }
     assert_eq!(explained("broker_up"), None);
 }

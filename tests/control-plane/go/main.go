@@ -1,5 +1,5 @@
 // Program control-plane is a Kubernetes control plane in one file: each subcommand is one of its
-// parts, the real one, and what they share is linked once.
+// parts, the real one, or a client of it, and what they share is linked once.
 package main
 
 import (
@@ -8,6 +8,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"fluxgauge/control-plane/conformance"
 )
 
 // A part runs with os.Args as if it were a program of its own and returns its exit status.
@@ -25,6 +27,7 @@ var parts = map[string]part{
 	"kwok":                    {run: kwok, bound: true},
 	"kubectl":                 {run: kubectl},
 	"ready":                   {run: ready, bound: true},
+	"conformance":             {run: conformance.Run},
 }
 
 func main() {

@@ -14,7 +14,13 @@ use thiserror::Error;
 use crate::Go;
 
 /// The Go module, file by file.
-const SOURCES: [(&str, &str); 7] = [
+const SOURCES: [(&str, &str); 13] = [
+    ("conformance/conformance.go", include_str!("../go/conformance/conformance.go")),
+    ("conformance/discovery.go", include_str!("../go/conformance/discovery.go")),
+    ("conformance/document.go", include_str!("../go/conformance/document.go")),
+    ("conformance/golden.go", include_str!("../go/conformance/golden.go")),
+    ("conformance/openapi.go", include_str!("../go/conformance/openapi.go")),
+    ("conformance/reads.go", include_str!("../go/conformance/reads.go")),
     ("etcd.go", include_str!("../go/etcd.go")),
     ("go.mod", include_str!("../go/go.mod")),
     ("go.sum", include_str!("../go/go.sum")),
@@ -116,7 +122,7 @@ fn build(
 ) -> Result<(), BuildError> {
     let failed = |source| BuildError::Io { dir: dir.to_owned(), source };
     let sources = dir.join("go");
-    fs::create_dir_all(&sources).map_err(failed)?;
+    fs::create_dir_all(sources.join("conformance")).map_err(failed)?;
     for (name, text) in SOURCES {
         fs::write(sources.join(name), text).map_err(failed)?;
     }

@@ -21,6 +21,19 @@ pub const REQUIRED: &str = "FLUXGAUGE_REQUIRE_CONTROL_PLANE";
 ///
 /// When it does not start, or when it cannot and is [`REQUIRED`].
 pub async fn start(options: &Options) -> Option<ControlPlane> {
+    let plane = ControlPlane::start(&programs()?, options).await;
+    let plane = plane.unwrap_or_else(|error| panic!("{error}"));
+    // By this CI knows that these tests ran.
+    fs::write(dir().join("started"), "").unwrap();
+    Some(plane)
+}
+
+/// The program that holds all parts, for one that needs no control plane; `None` as in [`start`].
+///
+/// # Panics
+///
+/// When it cannot be built, or when there is no Go and it is [`REQUIRED`].
+pub fn programs() -> Option<Programs> {
     let go = match Go::find() {
         Ok(go) => go,
         Err(error) => {
@@ -29,18 +42,12 @@ pub async fn start(options: &Options) -> Option<ControlPlane> {
             return None;
         }
     };
-    let dir = target_dir().join("control-plane");
-    let programs = Programs::build(&go, &dir, |progress| match progress {
+    let programs = Programs::build(&go, &dir(), |progress| match progress {
         Progress::Waits => say("waiting for another test that builds the control plane"),
         Progress::Begins => say("building the control plane: 5 minutes or more the first time"),
         Progress::Line(_) => {}
     });
-    let programs = programs.unwrap_or_else(|error| panic!("{error}"));
-    let plane = ControlPlane::start(&programs, options).await;
-    let plane = plane.unwrap_or_else(|error| panic!("{error}"));
-    // By this CI knows that these tests ran.
-    fs::write(dir.join("started"), "").unwrap();
-    Some(plane)
+    Some(programs.unwrap_or_else(|error| panic!("{error}")))
 }
 
 /// A client of the API server as the administrator, that hides no failure by trying again.
@@ -63,9 +70,10 @@ pub fn say(line: &str) {
     writeln!(io::stderr(), "{line}").ok();
 }
 
-/// The folder of build results that this program is in.
-fn target_dir() -> PathBuf {
+/// Where the program is built: in the folder of build results that this one is in.
+fn dir() -> PathBuf {
     let program = std::env::current_exe().unwrap();
     let marked = program.ancestors().find(|dir| dir.join("CACHEDIR.TAG").exists());
-    marked.unwrap_or_else(|| panic!("{} is in no target folder", program.display())).to_owned()
+    let marked = marked.unwrap_or_else(|| panic!("{} is in no target folder", program.display()));
+    marked.join("control-plane")
 }

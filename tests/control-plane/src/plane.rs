@@ -142,6 +142,11 @@ impl ControlPlane {
         self.folder.path()
     }
 
+    /// The program that its parts are.
+    pub const fn programs(&self) -> &Programs {
+        &self.programs
+    }
+
     /// The API server's URL.
     pub fn server(&self) -> &str {
         &self.server

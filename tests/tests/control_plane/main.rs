@@ -2,5 +2,6 @@
 //! it needs Go, and each test starts several hundred megabytes of Kubernetes.
 
 mod available;
+mod conformance;
 mod replicas;
 mod start;

@@ -3,5 +3,6 @@
 
 mod available;
 mod conformance;
+mod kubectl;
 mod replicas;
 mod start;

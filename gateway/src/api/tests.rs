@@ -19,8 +19,8 @@ mod forms;
 const HPC: &str = "/apis/custom.metrics.k8s.io/v1beta2/namespaces/hpc";
 
 /// An API over MiniClusters, all proved 1 s ago.
-struct Fixture {
-    api: Api,
+pub(super) struct Fixture {
+    pub(super) api: Api,
     now: Moment,
     state: watch::Sender<State>,
     pods: pods::Shared,
@@ -28,12 +28,12 @@ struct Fixture {
 }
 
 /// A MiniCluster of a fixture. It has the queue `batch`.
-struct Fake {
-    namespace: &'static str,
-    name: &'static str,
-    brokers: u32,
-    nodes: f64,
-    age: Duration,
+pub(super) struct Fake {
+    pub(super) namespace: &'static str,
+    pub(super) name: &'static str,
+    pub(super) brokers: u32,
+    pub(super) nodes: f64,
+    pub(super) age: Duration,
 }
 
 impl Default for Fake {
@@ -74,7 +74,7 @@ impl Fixture {
         Self::of(&[Fake { nodes, ..Fake::default() }])
     }
 
-    fn of(fakes: &[Fake]) -> Self {
+    pub(super) fn of(fakes: &[Fake]) -> Self {
         let store = Arc::new(Store::default());
         let wall = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_460_401_700);
         let now = Moment { instant: Instant::now(), wall };

@@ -15,10 +15,11 @@ use std::{
     convert::Infallible,
     future::{Ready, ready},
     sync::Arc,
+    time::SystemTime,
 };
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Request, Response, header::UPGRADE};
+use http::{HeaderValue, Method, Request, Response, header::UPGRADE};
 use http_body_util::Full;
 use metrics_api::{
     Encoding,
@@ -34,7 +35,7 @@ use crate::{
     pods,
     query::{Rules, View},
     store::Store,
-    telemetry,
+    telemetry::{self, AUDIT_ID, Oldest},
 };
 
 mod discovery;
@@ -46,9 +47,6 @@ mod respond;
 
 use form::Groups;
 pub use health::{Health, State};
-
-/// By which kube-apiserver tells its audit log and ours that they mean the same request.
-const AUDIT_ID: HeaderName = HeaderName::from_static("audit-id");
 
 /// Every answer is complete when it is made.
 pub type Body = Full<Bytes>;
@@ -134,13 +132,13 @@ impl Api {
             }
             Target::Metric(asked) => {
                 let encoding = encoding?;
-                let body = metric::read(read, &asked, &parameters, encoding)?;
-                Ok(respond::document(encoding, body.into()))
+                let answer = metric::read(read, &asked, &parameters, encoding)?;
+                Ok(answer.into_response(encoding))
             }
             Target::External(asked) => {
                 let encoding = encoding?;
-                let body = external::read(read, &asked, &parameters, encoding)?;
-                Ok(respond::document(encoding, body.into()))
+                let answer = external::read(read, &asked, &parameters, encoding)?;
+                Ok(answer.into_response(encoding))
             }
         }
     }
@@ -153,6 +151,23 @@ struct Read<'a> {
     rules: &'a Rules,
     now: Moment,
     span: &'a Span,
+}
+
+/// What a read found.
+struct Found {
+    body: Vec<u8>,
+    /// When the oldest value was last proved right.
+    oldest: Option<SystemTime>,
+}
+
+impl Found {
+    fn into_response(self, encoding: Encoding) -> Response<Bytes> {
+        let mut response = respond::document(encoding, self.body.into());
+        if let Some(oldest) = self.oldest {
+            response.extensions_mut().insert(Oldest(oldest));
+        }
+        response
+    }
 }
 
 /// An upgrade that curl offers on plain connections; those who do not want it ignore it.
@@ -179,8 +194,10 @@ impl<B> hyper::service::Service<Request<B>> for Service {
 
     fn call(&self, request: Request<B>) -> Self::Future {
         let span = telemetry::read_span(&request);
-        let response = span.in_scope(|| self.api.answer(&request, self.clock.now(), &span));
+        let began = self.clock.now();
+        let response = span.in_scope(|| self.api.answer(&request, began, &span));
         telemetry::record_status(&span, response.status());
+        telemetry::audit(&request, &response, began, self.clock.now());
         ready(Ok(response))
     }
 }

@@ -3,6 +3,7 @@
 //! ```text
 //!  request ──▶ Target ─┬─ metric ────▶ query ──▶ list ──┐
 //!  (metrics_api::path) ├─ discovery ─▶ bytes made once ─┼──▶ response
+//!                      ├─ openapi ───▶ bytes made once ─┤
 //!                      └─ health ────▶ state of lib.rs ─┘
 //! ```
 //!
@@ -43,6 +44,7 @@ mod external;
 mod form;
 mod health;
 mod metric;
+mod openapi;
 mod respond;
 
 use form::Groups;
@@ -59,12 +61,20 @@ pub struct Api {
     rules: Rules,
     health: Health,
     discovery: discovery::Discovery,
+    openapi: openapi::OpenApi,
 }
 
 impl Api {
     /// An API over what collectors said and what Kubernetes says of pods.
     pub fn new(store: Arc<Store>, pods: pods::Shared, rules: Rules, health: Health) -> Self {
-        Self { store, pods, rules, health, discovery: discovery::Discovery::new() }
+        Self {
+            store,
+            pods,
+            rules,
+            health,
+            discovery: discovery::Discovery::new(),
+            openapi: openapi::OpenApi::new(),
+        }
     }
 
     /// Answers a request as of `now`. What a trace should know is noted in `span`.
@@ -123,8 +133,10 @@ impl Api {
             Target::Groups => Ok(self.discovery.groups(Groups::asked_by(request)?, headers)),
             Target::Group(group) => Ok(self.discovery.group(group, encoding?)),
             Target::Resources(version) => Ok(self.discovery.resources(version, encoding?)),
-            Target::OpenApiV2 | Target::OpenApiV3 | Target::OpenApiV3Document(_) => {
-                Err(Status::unknown_path())
+            Target::OpenApiV2 => Ok(self.openapi.v2(headers)),
+            Target::OpenApiV3 => Ok(self.openapi.v3_index(headers)),
+            Target::OpenApiV3Document(version) => {
+                Ok(self.openapi.v3_document(version, &parameters.hash, headers, now))
             }
             Target::Metric(_) if parameters.watch => Err(Status::method_not_allowed()),
             Target::External(_) if parameters.watch => {

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //!  request line ──▶ path, parameters, accept, selector ──▶ (the server finds the values)
-//!  response body ◀── custom, discovery, status ◀── quantity
+//!  response body ◀── custom, external, discovery, openapi, status ◀── encoding ◀── quantity
 //! ```
 //!
 //! What always holds: no input panics, and every length is bounded by a named constant.
@@ -17,6 +17,7 @@ pub mod discovery;
 pub mod encoding;
 pub mod external;
 pub mod group_version;
+pub mod openapi;
 pub mod parameters;
 pub mod path;
 mod percent;

@@ -421,7 +421,7 @@ fn a_read_is_logged_with_its_audit_id_its_latency_and_its_age() {
         .with_max_level(tracing::Level::DEBUG)
         .with_writer(writer)
         .finish();
-    let service = super::Service::new(Fixture::new().api, Clock::system());
+    let service = Service::new(Fixture::new().api, Clock::system());
     let (uri, unknown) = (
         format!("{HPC}/miniclusters.flux-framework.org/mc0/node_up_count?pretty=true"),
         format!("{HPC}/miniclusters.flux-framework.org/mc9/node_up_count"),

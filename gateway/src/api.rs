@@ -12,10 +12,10 @@
 //! Kubernetes or a `Status`: never a redirect, never HTML, and never a `Retry-After`, which would
 //! put an autoscaler's worker to sleep.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Request, Response, header::UPGRADE};
+use http::{HeaderValue, Method, Request, Response, header::UPGRADE};
 use http_body_util::Full;
 use metrics_api::{
     Encoding,
@@ -31,6 +31,7 @@ use crate::{
     pods,
     query::{Rules, View},
     store::Store,
+    telemetry::{AUDIT_ID, Oldest},
 };
 
 mod discovery;
@@ -45,9 +46,6 @@ mod service;
 use form::Groups;
 pub use health::{Health, State};
 pub use service::{DEADLINE, LONG_READS, MANY_REPORTERS, Service};
-
-/// By which kube-apiserver tells its audit log and ours that they mean the same request.
-const AUDIT_ID: HeaderName = HeaderName::from_static("audit-id");
 
 /// Every answer is complete when it is made.
 pub type Body = Full<Bytes>;
@@ -142,13 +140,13 @@ impl Api {
             }
             Target::Metric(asked) => {
                 let encoding = encoding?;
-                let body = metric::read(read, &asked, &parameters, encoding)?;
-                Ok(respond::document(encoding, body.into()))
+                let answer = metric::read(read, &asked, &parameters, encoding)?;
+                Ok(answer.into_response(encoding))
             }
             Target::External(asked) => {
                 let encoding = encoding?;
-                let body = external::read(read, &asked, &parameters, encoding)?;
-                Ok(respond::document(encoding, body.into()))
+                let answer = external::read(read, &asked, &parameters, encoding)?;
+                Ok(answer.into_response(encoding))
             }
         }
     }
@@ -161,6 +159,23 @@ struct Read<'a> {
     rules: &'a Rules,
     now: Moment,
     span: &'a Span,
+}
+
+/// What a read found.
+struct Found {
+    body: Vec<u8>,
+    /// When the oldest value was last proved right.
+    oldest: Option<SystemTime>,
+}
+
+impl Found {
+    fn into_response(self, encoding: Encoding) -> Response<Bytes> {
+        let mut response = respond::document(encoding, self.body.into());
+        if let Some(oldest) = self.oldest {
+            response.extensions_mut().insert(Oldest(oldest));
+        }
+        response
+    }
 }
 
 /// An upgrade that curl offers on plain connections; those who do not want it ignore it.

@@ -19,7 +19,10 @@ use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 use tracing::Span;
 
 use super::{Api, Body, complete};
-use crate::{clock::Clock, telemetry};
+use crate::{
+    clock::{Clock, Moment},
+    telemetry,
+};
 
 /// How long any answer may take. An autoscaler has five workers for the whole cluster, and each
 /// waits as long as it must.
@@ -53,12 +56,11 @@ impl Service {
     }
 
     /// Answers on a thread of its own.
-    async fn answer_aside(self, request: Request<()>, span: Span) -> Response<Body> {
-        let request = Arc::new(request);
+    async fn answer_aside(&self, request: &Arc<Request<()>>, span: &Span) -> Response<Body> {
         let answer = async {
             // The semaphore is never closed; were it, one long read too many is no harm.
             let slot = Arc::clone(&self.long_reads).acquire_owned().await.ok();
-            let (request, span) = (Arc::clone(&request), span.clone());
+            let (request, span) = (Arc::clone(request), span.clone());
             let service = self.clone();
             let answer = spawn_blocking(move || {
                 let response = service.answer(&request, &span);
@@ -78,7 +80,13 @@ impl Service {
                 format!("the answer would take longer than {} s", DEADLINE.as_secs()),
             ),
         };
-        complete(&request, |_| Err(failure))
+        complete(request, |_| Err(failure))
+    }
+
+    /// Tells traces and the log of reads what became of a request.
+    fn note<B>(&self, request: &Request<B>, response: &Response<Body>, began: Moment, span: &Span) {
+        telemetry::record_status(span, response.status());
+        telemetry::audit(request, response, began, self.clock.now());
     }
 }
 
@@ -92,16 +100,17 @@ impl<B> hyper::service::Service<Request<B>> for Service {
 
     fn call(&self, request: Request<B>) -> Self::Future {
         let span = telemetry::read_span(&request);
+        let began = self.clock.now();
         if self.api.may_be_long(request.uri().path()) {
-            let answer = self.clone().answer_aside(request.map(drop), span.clone());
+            let (service, request) = (self.clone(), Arc::new(request.map(drop)));
             return Either::Right(Box::pin(async move {
-                let response = answer.await;
-                telemetry::record_status(&span, response.status());
+                let response = service.answer_aside(&request, &span).await;
+                service.note(&request, &response, began, &span);
                 Ok(response)
             }));
         }
         let response = self.answer(&request, &span);
-        telemetry::record_status(&span, response.status());
+        self.note(&request, &response, began, &span);
         Either::Left(ready(Ok(response)))
     }
 }

@@ -94,7 +94,7 @@ pub(crate) fn answer(input: &[u8]) {
     let Ok(value) = Quantity::try_from(number) else { return };
     let Ok(timestamp) = Timestamp::from_second(seconds.into()) else { return };
     let selector = Selector::parse(selector).unwrap_or_default();
-    let object = ObjectReference { kind, namespace, name, api_version };
+    let object = ObjectReference { kind, namespace, name, uid: metric, api_version };
     let window_seconds = (seconds % 2 == 1).then_some(seconds);
     let item = custom::MetricValue {
         object,

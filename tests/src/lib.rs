@@ -19,6 +19,7 @@ pub mod collector;
 pub mod fake_collector;
 pub mod gateway;
 pub mod path;
+pub mod plane;
 pub mod process;
 
 pub use ca::TestCa;

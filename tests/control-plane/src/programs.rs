@@ -1,0 +1,183 @@
+//! The program that holds all parts of the control plane: built once, then found.
+
+use std::{
+    collections::VecDeque,
+    fs::{self, File, TryLockError},
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    io::{self, BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+};
+
+use thiserror::Error;
+
+use crate::Go;
+
+/// The Go module, file by file.
+const SOURCES: [(&str, &str); 7] = [
+    ("etcd.go", include_str!("../go/etcd.go")),
+    ("go.mod", include_str!("../go/go.mod")),
+    ("go.sum", include_str!("../go/go.sum")),
+    ("kubernetes.go", include_str!("../go/kubernetes.go")),
+    ("kwok.go", include_str!("../go/kwok.go")),
+    ("main.go", include_str!("../go/main.go")),
+    ("ready.go", include_str!("../go/ready.go")),
+];
+
+/// What the parts say that they are; without it they have no version, and kubectl refuses them.
+const LINKER_FLAGS: &str = "-s -w -X k8s.io/component-base/version.gitVersion=v1.36.0 \
+     -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36";
+
+/// Lines of Go that an error shows.
+const LAST_LINES: usize = 20;
+
+/// The built program.
+#[derive(Clone, Debug)]
+pub struct Programs {
+    program: PathBuf,
+}
+
+/// What a build does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress<'a> {
+    /// Another process builds the same; this one waits for it.
+    Waits,
+    /// The build begins: minutes where Go has built nothing like it before, else seconds.
+    Begins,
+    /// A line of Go: a module that is downloaded, or a package that is compiled. 2,000 or so.
+    Line(&'a str),
+}
+
+/// Why there is no program.
+#[derive(Debug, Error)]
+pub enum BuildError {
+    /// The folder cannot be written.
+    #[error("cannot build the control plane in {dir}")]
+    Io {
+        /// The folder.
+        dir: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Go failed. It needs the module proxy, or modules that are downloaded already.
+    #[error("go build of the control plane in {dir} ended with {status}:\n{}", lines(.last_lines))]
+    Go {
+        /// The folder.
+        dir: PathBuf,
+        /// How it ended.
+        status: ExitStatus,
+        /// The last that it said.
+        last_lines: VecDeque<String>,
+    },
+}
+
+impl Programs {
+    /// Builds the program below `dir`, unless it is there already. Blocks the thread for seconds to
+    /// minutes. Processes that ask at the same time build once.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be written, or Go fails.
+    pub fn build(
+        go: &Go,
+        dir: &Path,
+        mut progress: impl FnMut(Progress<'_>),
+    ) -> Result<Self, BuildError> {
+        let dir = dir.join(fingerprint());
+        let failed = |source| BuildError::Io { dir: dir.clone(), source };
+        let program = dir.join("control-plane");
+        fs::create_dir_all(&dir).map_err(failed)?;
+        let _lock = lock(&dir.join("lock"), &mut progress).map_err(failed)?;
+        if !program.exists() {
+            progress(Progress::Begins);
+            build(go, &dir, &program, progress)?;
+        }
+        Ok(Self { program })
+    }
+
+    /// The program's path. Its first argument is the part to run: `kubectl`, `kube-apiserver`, …
+    pub fn path(&self) -> &Path {
+        &self.program
+    }
+}
+
+fn build(
+    go: &Go,
+    dir: &Path,
+    program: &Path,
+    mut progress: impl FnMut(Progress<'_>),
+) -> Result<(), BuildError> {
+    let failed = |source| BuildError::Io { dir: dir.to_owned(), source };
+    let sources = dir.join("go");
+    fs::create_dir_all(&sources).map_err(failed)?;
+    for (name, text) in SOURCES {
+        fs::write(sources.join(name), text).map_err(failed)?;
+    }
+    // Under another name first: a build that is killed leaves no half a program.
+    let unfinished = dir.join("unfinished");
+    let mut child = go
+        .command(["build", "-v", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags"])
+        .args([LINKER_FLAGS.as_ref(), "-o".as_ref(), unfinished.as_os_str(), ".".as_ref()])
+        .current_dir(&sources)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(failed)?;
+    let mut last_lines = VecDeque::with_capacity(LAST_LINES);
+    for line in child.stderr.take().into_iter().flat_map(|output| BufReader::new(output).lines()) {
+        let line = line.map_err(failed)?;
+        progress(Progress::Line(&line));
+        if last_lines.len() == LAST_LINES {
+            last_lines.pop_front();
+        }
+        last_lines.push_back(line);
+    }
+    let status = child.wait().map_err(failed)?;
+    if !status.success() {
+        return Err(BuildError::Go { dir: dir.to_owned(), status, last_lines });
+    }
+    fs::rename(unfinished, program).map_err(failed)
+}
+
+/// Holds the lock until it is dropped.
+fn lock(path: &Path, progress: &mut impl FnMut(Progress<'_>)) -> io::Result<File> {
+    let file = File::create(path)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            progress(Progress::Waits);
+            file.lock()?;
+        }
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    Ok(file)
+}
+
+/// Names what is built, so that other sources are built elsewhere.
+fn fingerprint() -> String {
+    let mut hasher = DefaultHasher::new();
+    (SOURCES, LINKER_FLAGS).hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+fn lines(lines: &VecDeque<String>) -> String {
+    lines.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_module_is_in_the_crate() {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("go");
+        let mut files: Vec<_> = fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        files.sort();
+        assert_eq!(files, SOURCES.map(|(name, _)| name));
+    }
+}

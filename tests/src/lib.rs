@@ -13,11 +13,13 @@ use std::{fmt::Debug, time::Duration};
 
 use tokio::time::Instant;
 
+pub mod aggregation;
 pub mod ca;
 pub mod client;
 pub mod collector;
 pub mod fake_collector;
 pub mod gateway;
+pub mod network_namespace;
 pub mod path;
 pub mod plane;
 pub mod process;

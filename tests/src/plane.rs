@@ -7,6 +7,10 @@ use std::{
 };
 
 use control_plane::{ControlPlane, Go, Options, Programs, Progress};
+use kube::{
+    Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
 
 /// Where it is set, a test that cannot have a control plane fails instead of being skipped.
 pub const REQUIRED: &str = "FLUXGAUGE_REQUIRE_CONTROL_PLANE";
@@ -37,6 +41,16 @@ pub async fn start(options: &Options) -> Option<ControlPlane> {
     // By this CI knows that these tests ran.
     fs::write(dir.join("started"), "").unwrap();
     Some(plane)
+}
+
+/// A client of the API server as the administrator, that hides no failure by trying again.
+pub async fn client(plane: &ControlPlane) -> kube::Client {
+    crate::install_crypto();
+    let kubeconfig = Kubeconfig::read_from(plane.admin_kubeconfig()).unwrap();
+    let options = KubeConfigOptions::default();
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
+    config.default_retry = false;
+    kube::Client::try_from(config).unwrap()
 }
 
 /// The name of the test that runs, as the test program prints it.

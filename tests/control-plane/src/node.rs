@@ -18,7 +18,8 @@ impl ControlPlane {
     ///
     /// When the API server refuses it, or kwok does not run: see [`crate::Extent::Pods`].
     pub async fn add_node(&self, name: &str, cores: u32) -> Result<(), KubectlError> {
-        let resources = json!({ "cpu": cores.to_string(), "memory": MEMORY, "pods": PODS.to_string() });
+        let resources =
+            json!({ "cpu": cores.to_string(), "memory": MEMORY, "pods": PODS.to_string() });
         let node = json!({
             "apiVersion": "v1",
             "kind": "Node",

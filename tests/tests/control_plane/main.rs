@@ -1,4 +1,6 @@
 //! What Fluxgauge promises to a real Kubernetes control plane, one file each. A program of its own:
 //! it needs Go, and each test starts several hundred megabytes of Kubernetes.
 
+mod available;
+mod replicas;
 mod start;

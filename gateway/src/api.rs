@@ -18,13 +18,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Response,
-    header::{ACCEPT, UPGRADE},
-};
+use http::{HeaderName, HeaderValue, Method, Request, Response, header::UPGRADE};
 use http_body_util::Full;
 use metrics_api::{
-    accept::{self, Offer},
+    Encoding,
+    group_version::Group,
     parameters::{Parameters, QueryError},
     path::{self, PathError, Target},
     status::{Reason, Status},
@@ -39,10 +37,13 @@ use crate::{
 };
 
 mod discovery;
+mod external;
+mod form;
 mod health;
 mod metric;
 mod respond;
 
+use form::Groups;
 pub use health::{Health, State};
 
 /// By which kube-apiserver tells its audit log and ours that they mean the same request.
@@ -68,20 +69,29 @@ impl Api {
 
     /// Answers a request as of `now`. What a trace should know is noted in `span`.
     pub fn answer<B>(&self, request: &Request<B>, now: Moment, span: &Span) -> Response<Body> {
-        let mut response =
-            self.route(request, now, span).unwrap_or_else(|status| respond::failure(&status));
+        let encoding = form::encoding(request);
+        // Whoever reads none of the encodings gets failures as JSON.
+        let of_failures = encoding.as_ref().map_or(Encoding::Json, |encoding| *encoding);
+        let response = self
+            .route(request, encoding, now, span)
+            .unwrap_or_else(|status| respond::failure(&status, of_failures));
+        let mut response = form::compressed(request.headers(), response);
         if let Some(audit_id) = request.headers().get(AUDIT_ID) {
             response.headers_mut().insert(AUDIT_ID, audit_id.clone());
         }
-        if request.method() == Method::HEAD { respond::without_body(response) } else { response }
+        if request.method() == Method::HEAD {
+            response = respond::without_body(response);
+        }
+        response.map(Body::new)
     }
 
     fn route<B>(
         &self,
         request: &Request<B>,
+        encoding: Result<Encoding, Status>,
         now: Moment,
         span: &Span,
-    ) -> Result<Response<Body>, Status> {
+    ) -> Result<Response<Bytes>, Status> {
         let headers = request.headers();
         let target = path::parse(request.uri().path()).map_err(|error| match error {
             PathError::TooLong(_) => Status::new(Reason::UriTooLong, error.to_string()),
@@ -102,33 +112,48 @@ impl Api {
             };
             Status::new(reason, error.to_string())
         })?;
+        let read = Read { store: &self.store, rules: &self.rules, now, span };
         match target {
             Target::Health(endpoint, check) => {
                 self.health.answer(endpoint, check.as_deref(), &parameters)
             }
-            Target::Groups => self.discovery.groups(headers),
-            Target::Group => self.discovery.group(headers),
-            Target::Resources(version) => self.discovery.resources(version, headers),
+            Target::Root => Ok(self.discovery.paths()),
+            Target::Version => Ok(self.discovery.version()),
+            Target::Groups => Ok(self.discovery.groups(Groups::asked_by(request)?, headers)),
+            Target::Group(group) => Ok(self.discovery.group(group, encoding?)),
+            Target::Resources(version) => Ok(self.discovery.resources(version, encoding?)),
+            Target::OpenApiV2 | Target::OpenApiV3 | Target::OpenApiV3Document(_) => {
+                Err(Status::unknown_path())
+            }
             Target::Metric(_) if parameters.watch => Err(Status::method_not_allowed()),
+            Target::External(_) if parameters.watch => {
+                Err(Status::watch_not_supported(Group::External.name()))
+            }
             Target::Metric(asked) => {
-                acceptable(headers, &[accept::JSON])?;
-                metric::read(&self.store, &self.rules, now, &asked, &parameters, span)
-                    .map(|body| respond::json(body.into()))
+                let encoding = encoding?;
+                let body = metric::read(read, &asked, &parameters, encoding)?;
+                Ok(respond::document(encoding, body.into()))
+            }
+            Target::External(asked) => {
+                let encoding = encoding?;
+                let body = external::read(read, &asked, &parameters, encoding)?;
+                Ok(respond::document(encoding, body.into()))
             }
         }
     }
 }
 
+/// What every read of a metric needs.
+#[derive(Clone, Copy)]
+struct Read<'a> {
+    store: &'a Store,
+    rules: &'a Rules,
+    now: Moment,
+    span: &'a Span,
+}
+
 /// An upgrade that curl offers on plain connections; those who do not want it ignore it.
 const HTTP2_IN_THE_CLEAR: HeaderValue = HeaderValue::from_static("h2c");
-
-/// Picks the form of an answer.
-fn acceptable(headers: &HeaderMap, offers: &[Offer]) -> Result<Offer, Status> {
-    let values = headers.get_all(ACCEPT).iter();
-    // A value that is no text matches no offer, as if it named an unknown type.
-    let values = values.map(|value| value.to_str().unwrap_or("unknown/unknown"));
-    accept::negotiate(values, offers).ok_or_else(|| Status::not_acceptable(offers))
-}
 
 /// The API as hyper calls it. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -55,6 +55,13 @@ pub struct Series {
     pub provenance: Option<Arc<Provenance>>,
 }
 
+impl Series {
+    /// The value of one of its labels.
+    pub fn label(&self, name: &str) -> Option<&str> {
+        self.labels.iter().find(|(known, _)| **known == *name).map(|(_, value)| &**value)
+    }
+}
+
 /// The series of each metric, by the metric's name.
 pub type SeriesMap = HashMap<Arc<str>, Arc<[Series]>>;
 

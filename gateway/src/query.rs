@@ -11,19 +11,22 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use fluxgauge_proto::catalogue::{self, Metric, QUEUE_LABEL, Scope, Source as Origin};
+use fluxgauge_proto::catalogue::{self, Metric, QUEUE_LABEL, Scope};
 use metrics_api::selector::{Condition, Selector};
 
 use crate::{
     clock::Moment,
-    model::{Provenance, Series, SeriesMap, Snapshot},
+    model::{Provenance, Series, SeriesMap, Snapshot, Source},
     store::{Cluster, Namespace, Store},
 };
 
+mod absent;
 mod error;
+mod external;
 mod labels;
 
 pub use error::Error;
+pub use external::{External, ExternalRequest, MINICLUSTER_LABEL, find_external};
 use labels::{POD_LABELS, pod_label};
 
 /// What is asked.
@@ -139,11 +142,7 @@ impl Reader<'_> {
                 self.request.metric
             )));
         }
-        let Some(snapshot) = cluster.lead().and_then(|slot| slot.snapshot()) else {
-            return Err(Error::NotFound(format!(
-                "no collector beside the lead broker (rank 0) of MiniCluster {name} reports"
-            )));
-        };
+        let snapshot = lead(name, cluster)?;
         self.value(&snapshot, &snapshot.instance, Arc::clone(name))
     }
 
@@ -302,6 +301,16 @@ impl Reader<'_> {
                 LabelText(second),
             )));
         }
+        self.proved(snapshot, series, object)
+    }
+
+    /// The value of a series, unless it is too old.
+    fn proved(
+        &self,
+        snapshot: &Snapshot,
+        series: &Series,
+        object: Arc<str>,
+    ) -> Result<Item, Error> {
         let source = snapshot.sources.get(series.source);
         let proof = source.and_then(|source| {
             Some((snapshot.age(source, self.now)?, snapshot.proved_at(source)?))
@@ -309,60 +318,34 @@ impl Reader<'_> {
         let Some((age, produced)) = proof else {
             return Err(self.absent(snapshot));
         };
-        let limit = self.rules.max_age;
-        if age > limit {
-            let failure = source.and_then(|source| source.failure.as_deref());
-            let why = failure.map_or_else(String::new, |failure| format!("; {failure}"));
-            return Err(Error::TooOld { member: String::new(), age, limit, why });
-        }
+        self.fresh(age, source)?;
         let provenance = series.provenance.clone();
         Ok(Item { object, value: series.value, produced, provenance, parts: Vec::new() })
+    }
+
+    /// Refuses what was proved too long ago.
+    fn fresh(&self, age: Duration, source: Option<&Source>) -> Result<(), Error> {
+        let limit = self.rules.max_age;
+        if age <= limit {
+            return Ok(());
+        }
+        let failure = source.and_then(|source| source.failure.as_deref());
+        let why = failure.map_or_else(String::new, |failure| format!("; {failure}"));
+        Err(Error::TooOld { member: String::new(), age, limit, why })
     }
 
     /// Series of a queue are for those who name `queue`, and they get no other: the instance's
     /// would count the same jobs twice. `!queue` asks for the instance's.
     fn selects(&self, series: &Series) -> bool {
         let selector = self.request.metric_selector;
-        let label = |key: &str| {
-            series.labels.iter().find(|(name, _)| **name == *key).map(|(_, value)| &**value)
-        };
-        let wants_queues = selector.requirements().iter().any(|requirement| {
-            requirement.key == QUEUE_LABEL && requirement.condition != Condition::DoesNotExist
-        });
-        label(QUEUE_LABEL).is_some() == wants_queues && selector.matches(label)
+        series.label(QUEUE_LABEL).is_some() == self.wants_queues()
+            && selector.matches(|key| series.label(key))
     }
 
-    /// Says why a snapshot lacks the metric.
-    fn absent(&self, snapshot: &Snapshot) -> Error {
-        let metric = self.request.metric;
-        let Some(known) = self.known else {
-            return Error::UnknownMetric(format!("no collector reports {metric}"));
-        };
-        let by_queue = self.request.metric_selector.names(QUEUE_LABEL);
-        let origin = match known.source {
-            Origin::SchedStatus if by_queue => Origin::QueueStatus,
-            origin => origin,
-        };
-        let source = snapshot.sources.iter().find(|source| *source.name == *origin.name());
-        let reason = match source {
-            Some(source) => match (&source.failure, source.age_at_receipt) {
-                (Some(failure), _) => match snapshot.age(source, self.now) {
-                    Some(age) => {
-                        format!("{}: {failure}; last sample is {}s old", source.name, age.as_secs())
-                    }
-                    None => format!("{}: {failure}", source.name),
-                },
-                (None, None) => format!("{} has not answered yet", source.name),
-                (None, Some(_)) if !self.request.metric_selector.is_empty() => {
-                    format!("no series matches {}", self.request.metric_selector)
-                }
-                (None, Some(_)) => {
-                    format!("Flux {} does not report it", snapshot.reporter.flux_version)
-                }
-            },
-            None => format!("the collector does not report {}", origin.name()),
-        };
-        Error::NotFound(reason)
+    fn wants_queues(&self) -> bool {
+        self.request.metric_selector.requirements().iter().any(|requirement| {
+            requirement.key == QUEUE_LABEL && requirement.condition != Condition::DoesNotExist
+        })
     }
 
     fn is_scope(&self, scope: Scope) -> bool {
@@ -375,6 +358,15 @@ impl Reader<'_> {
             self.request.namespace
         ))
     }
+}
+
+/// What the collector of a MiniCluster's lead broker last said.
+fn lead(name: &str, cluster: &Cluster) -> Result<Arc<Snapshot>, Error> {
+    cluster.lead().and_then(|slot| slot.snapshot()).ok_or_else(|| {
+        Error::NotFound(format!(
+            "no collector beside the lead broker (rank 0) of MiniCluster {name} reports"
+        ))
+    })
 }
 
 /// Most names that an error text lists.

@@ -1,7 +1,7 @@
 //! The `Accept` header: which of the forms that we can write a client wants.
 //!
-//! Of the clauses that match something on offer the one with the highest quality wins, the first
-//! among equals. As in Kubernetes a clause with parameters that we cannot honour, such as
+//! Of the clauses that match something on offer the one with the highest quality wins, among equals
+//! one without asterisks, then the first. As in Kubernetes a clause with parameters that we cannot honour, such as
 //! `as=Table`, is skipped and no error.
 
 /// Clauses of a header that are looked at; clients send up to four.
@@ -16,40 +16,36 @@ pub struct Offer {
     pub transform: Option<[&'static str; 3]>,
 }
 
-/// Plain JSON.
-pub const JSON: Offer = Offer { media_type: "application/json", transform: None };
-
-/// The aggregated discovery document in JSON.
-pub const DISCOVERY_V2: Offer = Offer {
-    media_type: "application/json",
-    transform: Some(["apidiscovery.k8s.io", "v2", "APIGroupDiscoveryList"]),
-};
-
 /// Picks one of the offers for all values of an `Accept` header; the first offer where there is no
 /// clause at all, `None` where no clause fits.
 ///
 /// ```
-/// use metrics_api::accept::{JSON, negotiate};
+/// use metrics_api::{Encoding, accept::negotiate};
 ///
 /// let hpa = ["application/vnd.kubernetes.protobuf, */*"];
-/// assert_eq!(negotiate(hpa, &[JSON]), Some(JSON));
-/// assert_eq!(negotiate(["text/html"], &[JSON]), None);
+/// assert_eq!(negotiate(hpa, &Encoding::OFFERED), Some(Encoding::Protobuf));
+/// assert_eq!(negotiate(["*/*"], &Encoding::OFFERED), Some(Encoding::Json));
+/// assert_eq!(negotiate(["text/html"], &Encoding::OFFERED), None);
 /// ```
-pub fn negotiate<'a>(accept: impl IntoIterator<Item = &'a str>, offers: &[Offer]) -> Option<Offer> {
+pub fn negotiate<'a, T: Copy + Into<Offer>>(
+    accept: impl IntoIterator<Item = &'a str>,
+    offers: &[T],
+) -> Option<T> {
     let clauses = accept.into_iter().flat_map(|value| value.split(','));
     let mut none_at_all = true;
-    let mut best: Option<(u16, Offer)> = None;
+    let mut best: Option<(Rank, T)> = None;
     for clause in clauses.map(str::trim).filter(|clause| !clause.is_empty()).take(MAX_CLAUSES) {
         none_at_all = false;
         let Some(clause) = Clause::parse(clause) else {
             continue;
         };
-        let beaten = best.is_some_and(|(quality, _)| quality >= clause.quality);
+        let rank = clause.rank();
+        let beaten = best.is_some_and(|(other, _)| other >= rank);
         if clause.quality == 0 || beaten {
             continue;
         }
-        if let Some(offer) = offers.iter().find(|offer| clause.accepts(offer)) {
-            best = Some((clause.quality, *offer));
+        if let Some(offer) = offers.iter().find(|offer| clause.accepts(&(**offer).into())) {
+            best = Some((rank, *offer));
         }
     }
     if none_at_all {
@@ -57,6 +53,9 @@ pub fn negotiate<'a>(accept: impl IntoIterator<Item = &'a str>, offers: &[Offer]
     }
     best.map(|(_, offer)| offer)
 }
+
+/// Quality, then how exactly a clause names a type: of two equal ranks the first wins.
+type Rank = (u16, u8);
 
 struct Clause<'a> {
     media_type: &'a str,
@@ -70,7 +69,11 @@ impl<'a> Clause<'a> {
     /// Reads a clause; `None` where it asks for what nobody here offers.
     fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.split(';').map(str::trim);
-        let mut clause = Self { media_type: parts.next()?, quality: 1000, transform: [None; 3] };
+        let media_type = match parts.next()? {
+            "*" => "*/*",
+            media_type => media_type,
+        };
+        let mut clause = Self { media_type, quality: 1000, transform: [None; 3] };
         for parameter in parts {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             let value = value.trim().trim_matches('"');
@@ -86,6 +89,15 @@ impl<'a> Clause<'a> {
             }
         }
         Some(clause)
+    }
+
+    fn rank(&self) -> Rank {
+        let exact = match self.media_type {
+            "*/*" => 0,
+            range if range.ends_with("/*") => 1,
+            _ => 2,
+        };
+        (self.quality, exact)
     }
 
     fn accepts(&self, offer: &Offer) -> bool {
@@ -123,32 +135,60 @@ mod tests {
 
     use super::*;
 
-    const YAML: Offer = Offer { media_type: "application/yaml", transform: None };
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Form {
+        Json,
+        Yaml,
+        Protobuf,
+        Discovery,
+    }
+    use Form::{Discovery, Json, Protobuf, Yaml};
 
-    fn pick(accept: &str) -> Option<Offer> {
-        negotiate([accept], &[JSON, YAML, DISCOVERY_V2])
+    impl From<Form> for Offer {
+        fn from(form: Form) -> Self {
+            let (media_type, transform) = match form {
+                Json => ("application/json", None),
+                Yaml => ("application/yaml", None),
+                Protobuf => ("application/vnd.kubernetes.protobuf", None),
+                Discovery => (
+                    "application/json",
+                    Some(["apidiscovery.k8s.io", "v2", "APIGroupDiscoveryList"]),
+                ),
+            };
+            Self { media_type, transform }
+        }
+    }
+
+    fn pick(accept: &str) -> Option<Form> {
+        negotiate([accept], &[Json, Yaml, Protobuf, Discovery])
     }
 
     #[test]
     fn what_clients_send_gets_the_form_that_kubernetes_would_send() {
         let table = [
-            ("", Some(JSON)),
-            ("application/json", Some(JSON)),
-            ("application/json, */*", Some(JSON)),
-            ("*/*", Some(JSON)),
-            ("application/*", Some(JSON)),
-            ("APPLICATION/JSON; charset=utf-8", Some(JSON)),
-            ("application/vnd.kubernetes.protobuf, */*", Some(JSON)),
-            ("application/vnd.kubernetes.protobuf", None),
-            ("application/yaml", Some(YAML)),
-            ("application/json;q=0.5, application/yaml", Some(YAML)),
-            ("application/json;q=0.5, application/yaml;q=0.5", Some(JSON)),
-            ("application/json;q=0, application/yaml;q=0.1", Some(YAML)),
+            ("", Some(Json)),
+            ("application/json", Some(Json)),
+            ("application/json, */*", Some(Json)),
+            ("*/*", Some(Json)),
+            ("application/*", Some(Json)),
+            ("text/html, *; q=.2", Some(Json)),
+            ("APPLICATION/JSON; charset=utf-8", Some(Json)),
+            ("application/vnd.kubernetes.protobuf, */*", Some(Protobuf)),
+            ("application/vnd.kubernetes.protobuf", Some(Protobuf)),
+            ("*/*, application/vnd.kubernetes.protobuf", Some(Protobuf)),
+            ("application/*, application/yaml", Some(Yaml)),
+            ("*/*, application/yaml;q=0.9", Some(Json)),
+            ("application/yaml", Some(Yaml)),
+            ("application/json;q=0.5, application/yaml", Some(Yaml)),
+            ("application/json;q=0.5, application/yaml;q=0.5", Some(Json)),
+            ("application/json;q=0, application/yaml;q=0.1", Some(Yaml)),
             ("application/json;q=0", None),
-            ("application/cbor, application/json;q=0.9", Some(JSON)),
-            ("application/json;as=Table;v=v1;g=meta.k8s.io, application/json", Some(JSON)),
+            ("application/cbor, application/json;q=0.9", Some(Json)),
+            ("application/cbor,application/vnd.kubernetes.protobuf,*/*", Some(Protobuf)),
+            ("application/cbor", None),
+            ("application/json;as=Table;v=v1;g=meta.k8s.io, application/json", Some(Json)),
             ("application/json;as=Table;v=v1;g=meta.k8s.io", None),
-            ("application/json;stream=watch", Some(JSON)),
+            ("application/json;stream=watch", Some(Json)),
             ("application/json;stream=other", None),
             ("application/json;sv=1", None),
             ("text/html", None),
@@ -170,14 +210,14 @@ mod tests {
              application/json;as=APIGroupDiscoveryList;v=v2;g=apidiscovery.k8s.io;charset=utf-8,\
              application/json;q=0.9",
         ] {
-            assert_eq!(pick(accept), Some(DISCOVERY_V2), "of {accept}");
+            assert_eq!(pick(accept), Some(Discovery), "of {accept}");
         }
     }
 
     #[test]
     fn several_headers_count_as_one() {
-        assert_eq!(negotiate(["text/html", "*/*;q=0.1"], &[JSON]), Some(JSON));
-        assert_eq!(negotiate([], &[JSON]), Some(JSON));
+        assert_eq!(negotiate(["text/html", "*/*;q=0.1"], &[Json]), Some(Json));
+        assert_eq!(negotiate([], &[Json]), Some(Json));
     }
 
     proptest! {

@@ -3,12 +3,15 @@
 //! One neutral [`MetricValue`] is spelled as either version asks. Fields stand in the order in
 //! which Kubernetes writes them, and are left out or `null` where it does so.
 
-use std::fmt;
-
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
-use crate::{quantity::Quantity, selector::Selector};
+use crate::{
+    encoding::{Document, Message},
+    quantity::Quantity,
+    selector::{LabelSelector, Selector},
+    time::Time,
+};
 
 /// The API group.
 pub const GROUP: &str = "custom.metrics.k8s.io";
@@ -86,40 +89,104 @@ pub struct MetricValue<'a> {
     pub value: Quantity,
 }
 
-/// Writes a list with a final newline.
+/// A list of values, in one of the versions.
 ///
 /// ```
-/// use metrics_api::custom::{self, Version};
+/// use metrics_api::{Encoding, custom::{List, Version}};
 ///
 /// assert_eq!(
-///     custom::list(Version::V1Beta2, &[]),
+///     Encoding::Json.encode(&List { version: Version::V1Beta2, items: &[] }),
 ///     b"{\"kind\":\"MetricValueList\",\"apiVersion\":\"custom.metrics.k8s.io/v1beta2\",\
 ///       \"metadata\":{},\"items\":[]}\n"
 /// );
 /// ```
-pub fn list(version: Version, items: &[MetricValue<'_>]) -> Vec<u8> {
-    // About 120 bytes of frame, and 320 of an item with names of usual length.
-    let mut body = Vec::with_capacity(128 + 320 * items.len());
-    let list = List {
-        kind: LIST_KIND,
-        api_version: version.group_version(),
-        metadata: Metadata {},
-        items: Items { version, items },
-    };
-    // Writing to a `Vec` cannot fail, nor can any of the types above.
-    let written = serde_json::to_writer(&mut body, &list);
-    debug_assert!(written.is_ok(), "{written:?}");
-    body.push(b'\n');
-    body
+#[derive(Clone, Copy, Debug)]
+pub struct List<'a> {
+    /// In which it is spelled.
+    pub version: Version,
+    /// The values.
+    pub items: &'a [MetricValue<'a>],
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct List<'a> {
-    kind: &'static str,
-    api_version: &'static str,
-    metadata: Metadata,
-    items: Items<'a>,
+impl Serialize for List<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_struct("MetricValueList", 4)?;
+        list.serialize_field("kind", self.kind())?;
+        list.serialize_field("apiVersion", self.api_version())?;
+        list.serialize_field("metadata", &Metadata {})?;
+        list.serialize_field("items", &Items { version: self.version, items: self.items })?;
+        list.end()
+    }
+}
+
+impl Document for List<'_> {
+    fn api_version(&self) -> &'static str {
+        self.version.group_version()
+    }
+
+    fn kind(&self) -> &'static str {
+        LIST_KIND
+    }
+
+    fn size_hint(&self) -> usize {
+        // About 120 bytes of frame, and 320 of an item with names of usual length.
+        128 + 320 * self.items.len()
+    }
+
+    fn write_fields(&self, list: &mut Message<'_>) {
+        list.list_meta(1);
+        for item in self.items {
+            list.message(2, |value| match self.version {
+                Version::V1Beta1 => item.write_v1beta1(value),
+                Version::V1Beta2 => item.write_v1beta2(value),
+            });
+        }
+    }
+}
+
+impl ObjectReference<'_> {
+    fn write_fields(&self, object: &mut Message<'_>) {
+        object.string(1, self.kind);
+        object.string(2, self.namespace);
+        object.string(3, self.name);
+        object.string(4, ""); // uid
+        object.string(5, self.api_version);
+        object.string(6, ""); // resourceVersion
+        object.string(7, ""); // fieldPath
+    }
+}
+
+impl MetricValue<'_> {
+    fn write_v1beta1(&self, value: &mut Message<'_>) {
+        value.message(1, |object| self.object.write_fields(object));
+        value.string(2, self.metric);
+        self.write_measurement(value);
+        self.write_selector(6, value);
+    }
+
+    fn write_v1beta2(&self, value: &mut Message<'_>) {
+        value.message(1, |object| self.object.write_fields(object));
+        value.message(2, |identifier| {
+            identifier.string(1, self.metric);
+            self.write_selector(2, identifier);
+        });
+        self.write_measurement(value);
+    }
+
+    /// What has the same tags in both versions.
+    fn write_measurement(&self, value: &mut Message<'_>) {
+        value.message(3, |time| Time(self.timestamp).write_fields(time));
+        if let Some(seconds) = self.window_seconds {
+            value.integer(4, seconds.into());
+        }
+        value.message(5, |quantity| quantity.display(1, &self.value));
+    }
+
+    fn write_selector(&self, tag: u32, message: &mut Message<'_>) {
+        if let Some(selector) = echo(self.selector) {
+            message.message(tag, |fields| LabelSelector::from(selector).write_fields(fields));
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -144,7 +211,7 @@ impl Serialize for Items<'_> {
 struct V1Beta1<'a> {
     described_object: ObjectReference<'a>,
     metric_name: &'a str,
-    timestamp: Seconds,
+    timestamp: Time,
     #[serde(skip_serializing_if = "Option::is_none")]
     window: Option<u32>,
     value: Quantity,
@@ -156,7 +223,7 @@ impl<'a> From<&'a MetricValue<'a>> for V1Beta1<'a> {
         Self {
             described_object: value.object,
             metric_name: value.metric,
-            timestamp: Seconds(value.timestamp),
+            timestamp: Time(value.timestamp),
             window: value.window_seconds,
             value: value.value,
             selector: echo(value.selector),
@@ -169,7 +236,7 @@ impl<'a> From<&'a MetricValue<'a>> for V1Beta1<'a> {
 struct V1Beta2<'a> {
     described_object: ObjectReference<'a>,
     metric: MetricIdentifier<'a>,
-    timestamp: Seconds,
+    timestamp: Time,
     #[serde(skip_serializing_if = "Option::is_none")]
     window_seconds: Option<u32>,
     value: Quantity,
@@ -186,7 +253,7 @@ impl<'a> From<&'a MetricValue<'a>> for V1Beta2<'a> {
         Self {
             described_object: value.object,
             metric: MetricIdentifier { name: value.metric, selector: echo(value.selector) },
-            timestamp: Seconds(value.timestamp),
+            timestamp: Time(value.timestamp),
             window_seconds: value.window_seconds,
             value: value.value,
         }
@@ -198,92 +265,5 @@ fn echo(selector: &Selector) -> Option<&Selector> {
     (!selector.is_empty()).then_some(selector)
 }
 
-/// RFC 3339 in UTC with whole seconds.
-struct Seconds(Timestamp);
-
-impl fmt::Display for Seconds {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{:.0}", self.0)
-    }
-}
-
-impl Serialize for Seconds {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn body(version: Version, selector: &str, window_seconds: Option<u32>) -> String {
-        let selector = Selector::parse(selector).unwrap();
-        let item = MetricValue {
-            object: ObjectReference {
-                kind: "MiniCluster",
-                namespace: "hpc",
-                name: "mc0",
-                api_version: "flux-framework.org/v1alpha2",
-            },
-            metric: "flux_queue_depth",
-            selector: &selector,
-            timestamp: "2026-11-23T19:00:00.999Z".parse().unwrap(),
-            window_seconds,
-            value: Quantity::try_from(1.5).unwrap(),
-        };
-        String::from_utf8(list(version, &[item])).unwrap()
-    }
-
-    #[test]
-    fn v1beta2_is_written_as_kubernetes_writes_it() {
-        assert_eq!(body(Version::V1Beta2, "", Some(30)), include_str!("../testdata/v1beta2.json"));
-    }
-
-    #[test]
-    fn v1beta1_is_written_as_kubernetes_writes_it() {
-        assert_eq!(body(Version::V1Beta1, "", Some(30)), include_str!("../testdata/v1beta1.json"));
-    }
-
-    #[test]
-    fn a_value_of_one_moment_has_no_window() {
-        for version in Version::ALL {
-            assert!(!body(version, "", None).contains("indow"), "{}", body(version, "", None));
-        }
-    }
-
-    #[test]
-    fn the_selector_is_echoed_as_a_label_selector() {
-        let echoed = r#""selector":{"matchLabels":{"queue":"batch"}}"#;
-        for version in Version::ALL {
-            let body = body(version, "queue=batch", None);
-            assert!(body.contains(echoed), "{body}");
-        }
-    }
-
-    #[test]
-    fn empty_texts_of_an_object_are_left_out() {
-        let object =
-            ObjectReference { kind: "Namespace", namespace: "", name: "hpc", api_version: "v1" };
-        let text = serde_json::to_string(&object).unwrap();
-        assert_eq!(text, r#"{"kind":"Namespace","name":"hpc","apiVersion":"v1"}"#);
-    }
-
-    #[test]
-    fn names_are_escaped() {
-        let selector = Selector::default();
-        let item = MetricValue {
-            object: ObjectReference { kind: "", namespace: "", name: "a\"\n", api_version: "" },
-            metric: "\\",
-            selector: &selector,
-            timestamp: Timestamp::UNIX_EPOCH,
-            window_seconds: None,
-            value: Quantity::try_from(0.0).unwrap(),
-        };
-        let body = list(Version::V1Beta2, &[item]);
-        let read: serde_json::Value = serde_json::from_slice(&body).unwrap();
-        assert_eq!(read["items"][0]["describedObject"]["name"], "a\"\n");
-        assert_eq!(read["items"][0]["metric"]["name"], "\\");
-        assert_eq!(read["items"][0]["timestamp"], "1970-01-01T00:00:00Z");
-    }
-}
+mod tests;

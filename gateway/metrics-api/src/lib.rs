@@ -14,13 +14,18 @@
 pub mod accept;
 pub mod custom;
 pub mod discovery;
+pub mod encoding;
+pub mod external;
+pub mod group_version;
 pub mod parameters;
 pub mod path;
 mod percent;
 pub mod quantity;
 pub mod selector;
 pub mod status;
+mod time;
 
+pub use encoding::Encoding;
 pub use quantity::Quantity;
 pub use selector::Selector;
 pub use status::Status;

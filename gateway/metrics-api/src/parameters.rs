@@ -73,6 +73,25 @@ impl<'a> Parameters<'a> {
     }
 }
 
+/// Whether an answer should be laid out for people: `pretty` says so or, where it says nothing,
+/// the client is a program that people read. Never fails, since errors are laid out too.
+///
+/// ```
+/// use metrics_api::parameters::is_pretty;
+///
+/// assert!(is_pretty("pretty=true", ""));
+/// assert!(is_pretty("limit=1", "curl/8.5.0"));
+/// assert!(!is_pretty("pretty=0", "curl/8.5.0"));
+/// ```
+pub fn is_pretty(query: &str, user_agent: &str) -> bool {
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let mut asked = pairs.filter(|(name, value)| *name == "pretty" && !value.is_empty());
+    match asked.next() {
+        Some((_, value)) => matches!(value, "1" | "t" | "T" | "true" | "True" | "TRUE"),
+        None => ["curl", "Wget", "Mozilla/5.0"].iter().any(|people| user_agent.starts_with(people)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

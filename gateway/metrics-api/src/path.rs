@@ -3,11 +3,15 @@
 //! A path is split first and decoded segment by segment after, so that an escaped `/` stays inside
 //! its segment, where it is refused. Segments are borrowed from the path unless they are escaped.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, str::Split};
 
 use thiserror::Error;
 
-use crate::{custom::Version, percent};
+use crate::{
+    custom::Version,
+    group_version::{Group, GroupVersion},
+    percent,
+};
 
 /// Bytes of a path. The longest sensible one has a namespace (63), a resource (63 + 1 + 253), a
 /// name (253) and a metric (253), each byte escaped to three, under a prefix of 60: 2 700.
@@ -16,16 +20,28 @@ pub const MAX_PATH_BYTES: usize = 4096;
 /// What a path asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target<'a> {
+    /// `/`: the paths that are served.
+    Root,
+    /// `/version`: the version of this server.
+    Version,
     /// `/healthz`, `/livez`, `/readyz`, or one check of theirs.
     Health(Endpoint, Option<Cow<'a, str>>),
+    /// `/openapi/v2`: the one document of OpenAPI v2.
+    OpenApiV2,
+    /// `/openapi/v3`: the index of the documents of OpenAPI v3.
+    OpenApiV3,
+    /// `/openapi/v3/apis/<group>/<version>`: one of them.
+    OpenApiV3Document(GroupVersion),
     /// `/apis`: the groups.
     Groups,
-    /// `/apis/custom.metrics.k8s.io`: the versions of the group.
-    Group,
-    /// `/apis/custom.metrics.k8s.io/<version>`: the resources.
-    Resources(Version),
-    /// A metric of something.
+    /// `/apis/<group>`: the versions of a group.
+    Group(Group),
+    /// `/apis/<group>/<version>`: the resources.
+    Resources(GroupVersion),
+    /// A metric of an object or of several.
     Metric(Metric<'a>),
+    /// A metric by its name alone.
+    External(External<'a>),
 }
 
 /// An endpoint for probes.
@@ -59,6 +75,15 @@ pub struct Metric<'a> {
     pub namespace: Option<Cow<'a, str>>,
     /// What is measured.
     pub object: Object<'a>,
+    /// The name of the metric.
+    pub metric: Cow<'a, str>,
+}
+
+/// A metric of `external.metrics.k8s.io`: of whatever its labels say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct External<'a> {
+    /// The namespace of who asks.
+    pub namespace: Cow<'a, str>,
     /// The name of the metric.
     pub metric: Cow<'a, str>,
 }
@@ -144,55 +169,115 @@ pub fn parse(path: &str) -> Result<Target<'_>, PathError> {
     if path.len() > MAX_PATH_BYTES {
         return Err(PathError::TooLong(path.len()));
     }
+    let mut segments = Segments(path.strip_prefix('/').ok_or(PathError::Invalid)?.split('/'));
     if path == "/" {
-        return Err(PathError::Unknown);
+        return Ok(Target::Root);
     }
-    let mut segments = path.strip_prefix('/').ok_or(PathError::Invalid)?.split('/').map(decode);
-    let mut next = || segments.next().transpose();
-    let root = next()?;
-    match root.as_deref() {
-        Some("apis") => {}
+    match segments.next()?.as_deref() {
+        Some("apis") => api(segments),
+        Some("openapi") => open_api(segments),
+        Some("version") => segments.end(Target::Version),
         Some(name) => {
             let endpoint = endpoint(name).ok_or(PathError::Unknown)?;
-            let check = next()?;
-            return match next()? {
-                None => Ok(Target::Health(endpoint, check)),
-                Some(_) => Err(PathError::Unknown),
-            };
+            let check = segments.next()?;
+            segments.end(Target::Health(endpoint, check))
         }
-        None => return Err(PathError::Unknown),
+        None => Err(PathError::Unknown),
     }
-    match next()?.as_deref() {
-        None => return Ok(Target::Groups),
-        Some(crate::custom::GROUP) => {}
-        Some(_) => return Err(PathError::Unknown),
+}
+
+/// What follows `/openapi`.
+fn open_api(mut segments: Segments<'_>) -> Result<Target<'_>, PathError> {
+    match segments.next()?.as_deref() {
+        Some("v2") => segments.end(Target::OpenApiV2),
+        Some("v3") => match segments.next()?.as_deref() {
+            None => Ok(Target::OpenApiV3),
+            Some("apis") => {
+                let (Some(group), Some(version)) = (segments.next()?, segments.next()?) else {
+                    return Err(PathError::Unknown);
+                };
+                let group = Group::find(&group).ok_or(PathError::Unknown)?;
+                let found = GroupVersion::find(group, &version).ok_or(PathError::Unknown)?;
+                segments.end(Target::OpenApiV3Document(found))
+            }
+            Some(_) => Err(PathError::Unknown),
+        },
+        _ => Err(PathError::Unknown),
     }
-    let Some(version) = next()? else {
-        return Ok(Target::Group);
+}
+
+/// What follows `/apis`.
+fn api(mut segments: Segments<'_>) -> Result<Target<'_>, PathError> {
+    let Some(group) = segments.next()? else {
+        return Ok(Target::Groups);
     };
-    let version = Version::find(&version).ok_or(PathError::Unknown)?;
-    let rest = (next()?, next()?, next()?, next()?, next()?);
-    if next()?.is_some() {
+    let group = Group::find(&group).ok_or(PathError::Unknown)?;
+    let Some(version) = segments.next()? else {
+        return Ok(Target::Group(group));
+    };
+    let group_version = GroupVersion::find(group, &version).ok_or(PathError::Unknown)?;
+    let Some(root) = segments.next()? else {
+        return Ok(Target::Resources(group_version));
+    };
+    match group_version {
+        GroupVersion::Custom(version) => custom(version, root, segments),
+        GroupVersion::External => external(&root, segments),
+    }
+}
+
+/// The five forms of `custom.metrics.k8s.io`.
+fn custom<'a>(
+    version: Version,
+    root: Cow<'a, str>,
+    mut segments: Segments<'a>,
+) -> Result<Target<'a>, PathError> {
+    let rest = (segments.next()?, segments.next()?, segments.next()?, segments.next()?);
+    let (namespace, object, metric) = match rest {
+        (Some(ns), Some(resource), Some(name), Some(metric)) if root == "namespaces" => {
+            (Some(ns), named(resource, name), metric)
+        }
+        (Some(ns), Some(word), Some(metric), None) if root == "namespaces" && word == "metrics" => {
+            (Some(ns), Object::Namespace, metric)
+        }
+        (_, Some(_), None, _) if root == "namespaces" => return Err(PathError::Invalid),
+        (Some(name), Some(metric), None, None) => (None, named(root, name), metric),
+        _ => return Err(PathError::Unknown),
+    };
+    let metric = Metric { version, namespace, object, metric: allowed(metric)? };
+    segments.end(Target::Metric(metric))
+}
+
+/// The one form of `external.metrics.k8s.io`.
+fn external<'a>(root: &str, mut segments: Segments<'a>) -> Result<Target<'a>, PathError> {
+    let (Some(namespace), Some(metric)) = (segments.next()?, segments.next()?) else {
+        return Err(PathError::Unknown);
+    };
+    if root != "namespaces" {
         return Err(PathError::Unknown);
     }
-    let metric = |namespace, object, metric| {
-        Ok(Target::Metric(Metric { version, namespace, object, metric }))
-    };
-    match rest {
-        (None, ..) => Ok(Target::Resources(version)),
-        (Some(root), Some(ns), Some(resource), Some(name), Some(asked)) if root == "namespaces" => {
-            metric(Some(ns), named(resource, name), asked)
-        }
-        (Some(root), Some(ns), Some(word), Some(asked), None)
-            if root == "namespaces" && word == "metrics" =>
-        {
-            metric(Some(ns), Object::Namespace, asked)
-        }
-        (Some(root), _, Some(_), None, _) if root == "namespaces" => Err(PathError::Invalid),
-        (Some(resource), Some(name), Some(asked), None, _) => {
-            metric(None, named(resource, name), asked)
-        }
-        _ => Err(PathError::Unknown),
+    segments.end(Target::External(External { namespace, metric: allowed(metric)? }))
+}
+
+/// Refuses names that a kube-apiserver takes for parts of a namespace, for which it asks other
+/// rights.
+fn allowed(metric: Cow<'_, str>) -> Result<Cow<'_, str>, PathError> {
+    match &*metric {
+        "status" | "finalize" => Err(PathError::Unknown),
+        _ => Ok(metric),
+    }
+}
+
+/// What is left of a path.
+struct Segments<'a>(Split<'a, char>);
+
+impl<'a> Segments<'a> {
+    fn next(&mut self) -> Result<Option<Cow<'a, str>>, PathError> {
+        self.0.next().map(decode).transpose()
+    }
+
+    /// The target, if nothing follows.
+    fn end<'t>(&mut self, target: Target<'t>) -> Result<Target<'t>, PathError> {
+        self.next()?.map_or(Ok(target), |_| Err(PathError::Unknown))
     }
 }
 
@@ -217,143 +302,4 @@ fn named<'a>(resource: Cow<'a, str>, name: Cow<'a, str>) -> Object<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const PREFIX: &str = "/apis/custom.metrics.k8s.io";
-
-    fn metric(rest: &str) -> Metric<'static> {
-        let path = format!("{PREFIX}{rest}").leak();
-        match parse(path) {
-            Ok(Target::Metric(metric)) => metric,
-            other => panic!("{path}: {other:?}"),
-        }
-    }
-
-    fn object(resource: &'static str, name: &'static str) -> Object<'static> {
-        named(resource.into(), name.into())
-    }
-
-    #[test]
-    fn all_five_forms_are_read_in_both_versions() {
-        for (text, version) in [("v1beta1", Version::V1Beta1), ("v1beta2", Version::V1Beta2)] {
-            let table = [
-                ("namespaces/hpc/jobs.batch/mc0/m", Some("hpc"), object("jobs.batch", "mc0")),
-                ("namespaces/hpc/pods/*/m", Some("hpc"), object("pods", "*")),
-                ("namespaces/hpc/metrics/m", Some("hpc"), Object::Namespace),
-                ("nodes/n1/m", None, object("nodes", "n1")),
-                ("nodes/*/m", None, object("nodes", "*")),
-            ];
-            for (path, namespace, object) in table {
-                let want = Metric {
-                    version,
-                    namespace: namespace.map(Cow::Borrowed),
-                    object,
-                    metric: "m".into(),
-                };
-                assert_eq!(metric(&format!("/{text}/{path}")), want, "of {path}");
-            }
-        }
-    }
-
-    #[test]
-    fn an_escaped_asterisk_means_all() {
-        let (plain, escaped) =
-            ("/v1beta2/namespaces/a/pods/*/m", "/v1beta2/namespaces/a/pods/%2A/m");
-        assert_eq!(metric(plain), metric(escaped));
-        assert_eq!(metric(escaped).object, object("pods", "*"));
-    }
-
-    #[test]
-    fn odd_names_of_metrics_are_kept() {
-        for (path, want) in
-            [("UPPER", "UPPER"), ("a%3Ab%40c", "a:b@c"), ("%2A", "*"), ("a+b", "a+b")]
-        {
-            assert_eq!(metric(&format!("/v1beta1/namespaces/a/metrics/{path}")).metric, want);
-        }
-    }
-
-    #[test]
-    fn a_resource_is_split_at_its_first_dot() {
-        for (text, want) in [
-            ("pods", ("pods", "")),
-            ("jobs.batch", ("jobs", "batch")),
-            ("miniclusters.flux-framework.org", ("miniclusters", "flux-framework.org")),
-        ] {
-            assert_eq!(Resource(text.into()).split(), want);
-        }
-    }
-
-    #[test]
-    fn discovery_and_health_are_read() {
-        let table = [
-            ("/apis", Target::Groups),
-            ("/apis/custom.metrics.k8s.io", Target::Group),
-            ("/apis/custom.metrics.k8s.io/v1beta2", Target::Resources(Version::V1Beta2)),
-            ("/healthz", Target::Health(Endpoint::Healthz, None)),
-            ("/livez", Target::Health(Endpoint::Livez, None)),
-            ("/readyz/tls", Target::Health(Endpoint::Readyz, Some("tls".into()))),
-        ];
-        for (path, want) in table {
-            assert_eq!(parse(path), Ok(want), "of {path}");
-        }
-    }
-
-    #[test]
-    fn what_names_nothing_is_refused() {
-        use PathError::{Invalid, Unknown};
-        let table = [
-            ("/v1beta2/namespaces/hpc/x", Invalid),
-            ("/v1beta2/namespaces/hpc/metrics", Invalid),
-            ("/v1beta2/namespaces/hpc", Unknown),
-            ("/v1beta2/namespaces", Unknown),
-            ("/v1beta2/namespaces/hpc/pods/p0", Unknown),
-            ("/v1beta2/namespaces/hpc/pods/p0/m/more", Unknown),
-            ("/v1beta2/nodes/n1", Unknown),
-            ("/v1beta2/nodes/n1/m/more", Unknown),
-            ("/v1beta3", Unknown),
-            ("/v1beta2/namespaces/a%2Fb/pods/p/m", Invalid),
-            ("/v1beta2/namespaces/%2e%2E/pods/p/m", Invalid),
-            ("/v1beta2/namespaces/./pods/p/m", Invalid),
-            ("/v1beta2/namespaces//pods/p/m", Invalid),
-            ("/v1beta2/namespaces/a/pods/p/m/", Invalid),
-            ("/v1beta2/namespaces/a/pods/p/%", Invalid),
-            ("/v1beta2/namespaces/a/pods/p/%zz", Invalid),
-            ("/v1beta2/namespaces/a/pods/p/%ff", Invalid),
-            ("/v1beta2/namespaces/a/pods/p/%00", Invalid),
-        ];
-        for (rest, want) in table {
-            assert_eq!(parse(&format!("{PREFIX}{rest}")), Err(want), "of {rest}");
-        }
-        for path in ["/", "/metrics", "/apis/apps", "/openapi/v2", "/readyz/a/b"] {
-            assert_eq!(parse(path), Err(Unknown), "of {path}");
-        }
-        for path in ["", "*", "apis"] {
-            assert_eq!(parse(path), Err(Invalid), "of {path:?}");
-        }
-    }
-
-    #[test]
-    fn a_path_over_the_bound_is_refused() {
-        let path = format!("/{}", "a".repeat(MAX_PATH_BYTES));
-        assert_eq!(parse(&path), Err(PathError::TooLong(MAX_PATH_BYTES + 1)));
-    }
-
-    proptest! {
-        #[test]
-        fn no_path_panics(path in ".{0,80}", rest in "(/[a-z%2fFA*.]{0,6}){0,7}") {
-            drop(parse(&path));
-            drop(parse(&format!("{PREFIX}/v1beta2{rest}")));
-        }
-
-        #[test]
-        fn no_segment_ever_holds_a_slash(rest in "(/[a%2fF.]{1,6}){5}") {
-            if let Ok(Target::Metric(asked)) = parse(&format!("{PREFIX}/v1beta2/namespaces{rest}")) {
-                prop_assert!(!asked.metric.contains('/'));
-                prop_assert!(asked.metric != "..");
-            }
-        }
-    }
-}
+mod tests;

@@ -11,6 +11,8 @@ mod echo;
 mod parse;
 mod syntax;
 
+pub(crate) use echo::LabelSelector;
+
 /// Bytes of a selector. Kubernetes' own selectors have few requirements of at most 63 + 253 + 63
 /// bytes; this is room for ten of the longest.
 pub const MAX_SELECTOR_BYTES: usize = 4096;
@@ -147,7 +149,8 @@ impl Selector {
 }
 
 impl Condition {
-    fn holds(&self, value: Option<&str>) -> bool {
+    /// Whether the value of a label, or its absence, meets the condition.
+    pub fn holds(&self, value: Option<&str>) -> bool {
         let among = |values: &[String], value| values.iter().any(|one| one == value);
         match (self, value) {
             (Self::Equals(wanted), Some(value)) => wanted == value,

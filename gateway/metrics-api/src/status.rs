@@ -7,13 +7,31 @@ use std::fmt::Display;
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
-use crate::{accept::Offer, selector::Selector};
+use crate::{
+    encoding::{Document, Message},
+    selector::Selector,
+};
 
 /// A failure as a client reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
     reason: Reason,
     message: String,
+    details: Option<Details>,
+}
+
+/// What a failure is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Details {
+    /// The name of an object.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// The group of its resource.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub group: String,
+    /// The resource; Kubernetes calls it kind here.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub kind: String,
 }
 
 /// What kind of failure it is; each kind has one HTTP status code.
@@ -62,7 +80,7 @@ impl Reason {
 impl Status {
     /// A failure in words of one's own.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into() }
+        Self { reason, message: message.into(), details: None }
     }
 
     /// The path is none of ours.
@@ -83,10 +101,16 @@ impl Status {
         )
     }
 
-    /// None of the offers suits the client.
-    pub fn not_acceptable(offers: &[Offer]) -> Self {
-        let types: Vec<_> = offers.iter().map(|offer| offer.media_type).collect();
-        let types = types.join(", ");
+    /// A watch of a group whose resources cannot be watched.
+    pub fn watch_not_supported(group: &str) -> Self {
+        let message = format!("watch is not supported on resources of kind \"*.{group}\"");
+        let about = Details { group: group.to_owned(), kind: "*".to_owned(), ..Details::default() };
+        Self::new(Reason::MethodNotAllowed, message).about(about)
+    }
+
+    /// None of the media types on offer suits the client.
+    pub fn not_acceptable(media_types: &[&str]) -> Self {
+        let types = media_types.join(", ");
         let message = format!("only the following media types are accepted: {types}");
         Self::new(Reason::NotAcceptable, message)
     }
@@ -126,6 +150,13 @@ impl Status {
         self
     }
 
+    /// The same with what it is about.
+    #[must_use]
+    pub fn about(mut self, details: Details) -> Self {
+        self.details = Some(details);
+        self
+    }
+
     /// The kind of failure.
     pub const fn reason(&self) -> Reason {
         self.reason
@@ -135,17 +166,6 @@ impl Status {
     pub fn message(&self) -> &str {
         &self.message
     }
-
-    /// The body of the answer with a final newline.
-    pub fn body(&self) -> Vec<u8> {
-        // About 110 bytes of frame.
-        let mut body = Vec::with_capacity(128 + self.message.len());
-        // Writing texts and numbers to a `Vec` cannot fail.
-        let written = serde_json::to_writer(&mut body, self);
-        debug_assert!(written.is_ok(), "{written:?}");
-        body.push(b'\n');
-        body
-    }
 }
 
 impl Serialize for Status {
@@ -153,37 +173,68 @@ impl Serialize for Status {
         #[derive(Serialize)]
         struct Metadata {}
 
-        let mut status = serializer.serialize_struct("Status", 7)?;
-        status.serialize_field("kind", "Status")?;
-        status.serialize_field("apiVersion", "v1")?;
+        let mut status = serializer.serialize_struct("Status", 8)?;
+        status.serialize_field("kind", self.kind())?;
+        status.serialize_field("apiVersion", self.api_version())?;
         status.serialize_field("metadata", &Metadata {})?;
-        status.serialize_field("status", "Failure")?;
+        status.serialize_field("status", FAILURE)?;
         status.serialize_field("message", &self.message)?;
-        if !self.reason.name().is_empty() {
-            status.serialize_field("reason", self.reason.name())?;
+        match self.reason.name() {
+            "" => status.skip_field("reason")?,
+            reason => status.serialize_field("reason", reason)?,
+        }
+        match &self.details {
+            None => status.skip_field("details")?,
+            Some(details) => status.serialize_field("details", details)?,
         }
         status.serialize_field("code", &self.reason.code())?;
         status.end()
     }
 }
 
+/// Success has a document of its own.
+const FAILURE: &str = "Failure";
+
+impl Document for Status {
+    fn api_version(&self) -> &'static str {
+        "v1"
+    }
+
+    fn kind(&self) -> &'static str {
+        "Status"
+    }
+
+    fn write_fields(&self, status: &mut Message<'_>) {
+        status.list_meta(1);
+        status.string(2, FAILURE);
+        status.string(3, &self.message);
+        status.string(4, self.reason.name());
+        if let Some(about) = &self.details {
+            status.message(5, |details| {
+                details.string(1, &about.name);
+                details.string(2, &about.group);
+                details.string(3, &about.kind);
+                details.integer(5, 0); // retryAfterSeconds: never
+                details.string(6, ""); // uid
+            });
+        }
+        status.integer(6, self.reason.code().into());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::accept::{JSON, Offer};
+    use crate::Encoding;
 
     fn body(status: &Status) -> String {
-        String::from_utf8(status.body()).unwrap()
+        String::from_utf8(Encoding::Json.encode(status)).unwrap()
     }
 
     #[test]
     fn a_failure_is_written_as_kubernetes_writes_it() {
-        assert_eq!(
-            body(&Status::unknown_path()),
-            "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\
-             \"message\":\"the server could not find the requested resource\",\
-             \"reason\":\"NotFound\",\"code\":404}\n"
-        );
+        let golden = include_str!("../testdata/status-not-found.json");
+        assert_eq!(body(&Status::unknown_path()), golden);
     }
 
     #[test]
@@ -206,11 +257,30 @@ mod tests {
 
     #[test]
     fn the_accepted_types_are_named() {
-        let yaml = Offer { media_type: "application/yaml", transform: None };
         assert_eq!(
-            Status::not_acceptable(&[JSON, yaml]).message(),
+            Status::not_acceptable(&["application/json", "application/yaml"]).message(),
             "only the following media types are accepted: application/json, application/yaml"
         );
+    }
+
+    #[test]
+    fn a_refused_watch_says_of_what() {
+        let status = Status::watch_not_supported("external.metrics.k8s.io");
+        assert_eq!(body(&status), include_str!("../testdata/status.json"));
+    }
+
+    #[test]
+    fn protobuf_has_the_bytes_of_kubernetes() {
+        let table: [(Status, &[u8]); 2] = [
+            (
+                Status::watch_not_supported("external.metrics.k8s.io"),
+                include_bytes!("../testdata/status.pb"),
+            ),
+            (Status::unknown_path(), include_bytes!("../testdata/status-not-found.pb")),
+        ];
+        for (status, golden) in table {
+            assert_eq!(Encoding::Protobuf.encode(&status), golden, "{status:?}");
+        }
     }
 
     #[test]

@@ -10,90 +10,115 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY},
 };
 use metrics_api::{
-    Status,
-    accept::{DISCOVERY_V2, JSON},
-    custom::Version,
-    discovery::{Documents, Resource},
+    Encoding,
+    discovery::{Aggregated, Catalogue, Documents, Resource, Tagged},
+    group_version::{Group, GroupVersion},
 };
+use serde_json::json;
 
-use super::{Body, acceptable, metric::Kind, respond};
+use super::{form::Groups, metric::Kind, respond};
 
 /// The documents.
 #[derive(Debug)]
 pub(super) struct Discovery {
-    groups: Bytes,
-    aggregated: Bytes,
-    etag: HeaderValue,
-    group: Bytes,
-    v1beta1: Bytes,
-    v1beta2: Bytes,
+    documents: Documents,
+    paths: Bytes,
+    version: Bytes,
 }
 
 impl Discovery {
     pub(super) fn new() -> Self {
-        let documents = Documents::new(&resources());
-        let list = |version| Bytes::copy_from_slice(documents.resources(version));
-        Self {
-            v1beta1: list(Version::V1Beta1),
-            v1beta2: list(Version::V1Beta2),
-            // Hexadecimal digits in quotes are a header's value; were they not, no tag is sent
-            // that a client could match.
-            etag: HeaderValue::from_str(&documents.aggregated_etag)
-                .unwrap_or_else(|_| HeaderValue::from_static("\"\"")),
-            groups: documents.groups.into(),
-            aggregated: documents.aggregated.into(),
-            group: documents.group.into(),
-        }
+        let documents = Documents::new(&Catalogue { custom: resources(), external: external() });
+        Self { documents, paths: paths(), version: version() }
+    }
+
+    /// `/`, in JSON whatever a client reads, as in Kubernetes.
+    pub(super) fn paths(&self) -> Response<Bytes> {
+        respond::document(Encoding::PrettyJson, self.paths.clone())
+    }
+
+    /// `/version`, in JSON whatever a client reads, as in Kubernetes.
+    pub(super) fn version(&self) -> Response<Bytes> {
+        respond::document(Encoding::PrettyJson, self.version.clone())
     }
 
     /// `/apis`, in the older or in the aggregated form.
-    pub(super) fn groups(&self, headers: &HeaderMap) -> Result<Response<Body>, Status> {
+    pub(super) fn groups(&self, form: Groups, headers: &HeaderMap) -> Response<Bytes> {
         const VARY_ACCEPT: (HeaderName, HeaderValue) = (VARY, HeaderValue::from_static("Accept"));
-        if acceptable(headers, &[JSON, DISCOVERY_V2])? == JSON {
-            let mut response = respond::json(self.groups.clone());
-            response.headers_mut().extend([VARY_ACCEPT]);
-            return Ok(response);
-        }
-        let known = headers.get(IF_NONE_MATCH) == Some(&self.etag);
-        let (status, body) = if known {
-            (StatusCode::NOT_MODIFIED, Bytes::new())
-        } else {
-            (StatusCode::OK, self.aggregated.clone())
+        let mut response = match form {
+            Groups::Legacy(encoding) => {
+                respond::document(encoding, self.documents.groups.body(encoding).clone())
+            }
+            Groups::Aggregated(version) => {
+                aggregated(version, self.documents.aggregated(version), headers)
+            }
         };
-        let headers = [
-            (
-                CONTENT_TYPE,
-                HeaderValue::from_static(
-                    "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
-                ),
-            ),
-            (ETAG, self.etag.clone()),
-            (CACHE_CONTROL, HeaderValue::from_static("public")),
-            VARY_ACCEPT,
-        ];
-        Ok(respond::with_headers(status, headers, body))
+        response.headers_mut().extend([VARY_ACCEPT]);
+        response
     }
 
-    /// `/apis/custom.metrics.k8s.io`.
-    pub(super) fn group(&self, headers: &HeaderMap) -> Result<Response<Body>, Status> {
-        acceptable(headers, &[JSON])?;
-        Ok(respond::json(self.group.clone()))
+    /// `/apis/<group>`.
+    pub(super) fn group(&self, group: Group, encoding: Encoding) -> Response<Bytes> {
+        respond::document(encoding, self.documents.group(group).body(encoding).clone())
     }
 
-    /// `/apis/custom.metrics.k8s.io/<version>`. Says nothing of `If-None-Match`: kube-apiserver
-    /// sends it along by mistake and takes 304 for a failure.
-    pub(super) fn resources(
-        &self,
-        version: Version,
-        headers: &HeaderMap,
-    ) -> Result<Response<Body>, Status> {
-        acceptable(headers, &[JSON])?;
-        let body = match version {
-            Version::V1Beta1 => &self.v1beta1,
-            Version::V1Beta2 => &self.v1beta2,
-        };
-        Ok(respond::json(body.clone()))
+    /// `/apis/<group>/<version>`. Says nothing of `If-None-Match`: kube-apiserver sends it along
+    /// by mistake and takes 304 for a failure.
+    pub(super) fn resources(&self, version: GroupVersion, encoding: Encoding) -> Response<Bytes> {
+        respond::document(encoding, self.documents.resources(version).body(encoding).clone())
     }
+}
+
+/// The aggregated form, or that it has not changed.
+fn aggregated(version: Aggregated, document: &Tagged, headers: &HeaderMap) -> Response<Bytes> {
+    // Hexadecimal digits in quotes are a header's value; were they not, no tag is sent that a
+    // client could match.
+    let etag = HeaderValue::from_str(&document.etag);
+    let etag = etag.unwrap_or_else(|_| HeaderValue::from_static("\"\""));
+    let (status, body) = if headers.get(IF_NONE_MATCH) == Some(&etag) {
+        (StatusCode::NOT_MODIFIED, Bytes::new())
+    } else {
+        (StatusCode::OK, document.body.clone())
+    };
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static(version.content_type())),
+        (ETAG, etag),
+        (CACHE_CONTROL, HeaderValue::from_static("public")),
+    ];
+    respond::with_headers(status, headers, body)
+}
+
+/// What people find at the root.
+fn paths() -> Bytes {
+    let mut paths = vec!["/apis".to_owned()];
+    for group in Group::ALL {
+        paths.push(format!("/apis/{}", group.name()));
+        paths.extend(group.versions().iter().map(|version| format!("/apis/{}", version.name())));
+    }
+    paths.extend(["/healthz", "/livez", "/readyz", "/version"].map(str::to_owned));
+    format!("{:#}\n", json!({ "paths": paths })).into()
+}
+
+/// This program's version in the words in which Kubernetes says its own.
+fn version() -> Bytes {
+    let info = json!({
+        "major": env!("CARGO_PKG_VERSION_MAJOR"),
+        "minor": env!("CARGO_PKG_VERSION_MINOR"),
+        "gitVersion": concat!("v", env!("CARGO_PKG_VERSION")),
+        "gitCommit": "",
+        "gitTreeState": "",
+        "buildDate": "",
+        "goVersion": "",
+        "compiler": "rustc",
+        "platform": format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
+    });
+    format!("{info:#}\n").into()
+}
+
+/// The metrics that need no object to be named: those of instances.
+fn external() -> Vec<String> {
+    let of_instances = CATALOGUE.iter().filter(|metric| metric.scope != Scope::Broker);
+    of_instances.map(|metric| metric.name.to_owned()).collect()
 }
 
 /// What each kind of object has of the catalogue.

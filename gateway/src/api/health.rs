@@ -8,7 +8,7 @@ use http::{
 use metrics_api::{Status, parameters::Parameters, path::Endpoint};
 use tokio::sync::watch;
 
-use super::{Body, respond};
+use super::respond;
 
 /// Where the process is between its start and its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Health {
         endpoint: Endpoint,
         check: Option<&str>,
         parameters: &Parameters<'_>,
-    ) -> Result<Response<Body>, Status> {
+    ) -> Result<Response<Bytes>, Status> {
         let state = *self.state.borrow();
         let checks: &[(&str, bool)] = match endpoint {
             Endpoint::Healthz | Endpoint::Livez => &[("ping", true)],
@@ -83,7 +83,7 @@ impl Health {
     }
 }
 
-fn text(status: StatusCode, text: impl Into<Bytes>) -> Response<Body> {
+fn text(status: StatusCode, text: impl Into<Bytes>) -> Response<Bytes> {
     let headers = [
         (CONTENT_TYPE, respond::TEXT),
         (CACHE_CONTROL, HeaderValue::from_static("no-cache, private")),

@@ -2,17 +2,16 @@
 
 use jiff::Timestamp;
 use metrics_api::{
-    Quantity, Selector, Status,
+    Encoding, Quantity, Selector, Status,
     custom::{self, MetricValue, ObjectReference},
     parameters::Parameters,
     path,
 };
 use tracing::Span;
 
+use super::Read;
 use crate::{
-    clock::Moment,
-    query::{self, Error, Item, Name, Object, Request, Rules},
-    store::Store,
+    query::{self, Error, Item, Name, Object, Request},
     telemetry,
 };
 
@@ -63,14 +62,11 @@ impl Kind {
 ///
 /// A `Status` in Kubernetes' words, and in the query's after a colon.
 pub(super) fn read(
-    store: &Store,
-    rules: &Rules,
-    now: Moment,
+    read: Read<'_>,
     asked: &path::Metric<'_>,
     parameters: &Parameters<'_>,
-    span: &Span,
+    encoding: Encoding,
 ) -> Result<Vec<u8>, Status> {
-    let selector = |text: &str| Selector::parse(text).map_err(|error| Status::bad_request(&error));
     let object_selector = selector(&parameters.label_selector)?;
     let metric_selector = selector(&parameters.metric_label_selector)?;
 
@@ -83,17 +79,27 @@ pub(super) fn read(
         metric_selector: &metric_selector,
     };
     let failure = |error| failure(error, asked, &request);
-    let items = query::find(store, rules, now, &request).map_err(failure)?;
+    let items = query::find(read.store, read.rules, read.now, &request).map_err(failure)?;
 
     let mut values = Vec::with_capacity(items.len());
     for item in &items {
         values.push(value(kind, &request, item).map_err(failure)?);
     }
-    let samples = items.iter().flat_map(|item| item.provenance.iter().chain(&item.parts));
+    link_samples(read.span, &items);
+    Ok(encoding.encode(&custom::List { version: asked.version, items: &values }))
+}
+
+/// Reads a selector of a query.
+pub(super) fn selector(text: &str) -> Result<Selector, Status> {
+    Selector::parse(text).map_err(|error| Status::bad_request(&error))
+}
+
+/// Lets a trace lead to the samples that an answer rests on.
+pub(super) fn link_samples<'a>(span: &Span, items: impl IntoIterator<Item = &'a Item>) {
+    let samples = items.into_iter().flat_map(|item| item.provenance.iter().chain(&item.parts));
     for sample in samples.take(MAX_LINKS) {
         telemetry::link_to_sample(span, sample);
     }
-    Ok(custom::list(asked.version, &values))
 }
 
 /// Finds out what is asked about.
@@ -146,7 +152,7 @@ fn words<'a>(asked: &'a path::Metric<'_>) -> (&'a str, &'a str) {
 
 fn value<'a>(kind: Kind, request: &Request<'a>, item: &'a Item) -> Result<MetricValue<'a>, Error> {
     let (kind_name, api_version) = kind.reference();
-    let no_value = |problem: String| Error::NotFound(problem);
+    let (timestamp, value) = measured(item)?;
     Ok(MetricValue {
         object: ObjectReference {
             kind: kind_name,
@@ -156,11 +162,19 @@ fn value<'a>(kind: Kind, request: &Request<'a>, item: &'a Item) -> Result<Metric
         },
         metric: request.metric,
         selector: request.metric_selector,
-        timestamp: Timestamp::try_from(item.produced)
-            .map_err(|error| no_value(format!("the value has no date: {error}")))?,
+        timestamp,
         window_seconds: None,
-        value: Quantity::try_from(item.value).map_err(|error| no_value(error.to_string()))?,
+        value,
     })
+}
+
+/// When something was measured, and how much it was.
+pub(super) fn measured(item: &Item) -> Result<(Timestamp, Quantity), Error> {
+    let no_value = |problem: String| Error::NotFound(problem);
+    let timestamp = Timestamp::try_from(item.produced)
+        .map_err(|error| no_value(format!("the value has no date: {error}")))?;
+    let value = Quantity::try_from(item.value).map_err(|error| no_value(error.to_string()))?;
+    Ok((timestamp, value))
 }
 
 /// Says in Kubernetes' words why there is no value.

@@ -1,9 +1,9 @@
 use std::time::{Duration, SystemTime};
 
 use fluxgauge_proto::catalogue::Source as Origin;
-use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, RETRY_AFTER,
-    VARY,
+use http::{
+    HeaderMap,
+    header::{ACCEPT, ALLOW, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER},
 };
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
@@ -12,20 +12,41 @@ use tokio::{sync::watch, time::Instant};
 use super::*;
 use crate::model::{ClusterKey, Reporter, Series, SeriesMap, Snapshot, Source};
 
-const HPC: &str = "/apis/custom.metrics.k8s.io/v1beta2/namespaces/hpc";
-const DISCOVERY: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+mod discovery;
+mod external;
+mod forms;
 
-/// An API over the MiniCluster `mc0` in `hpc` with two brokers, all proved 1 s ago.
+const HPC: &str = "/apis/custom.metrics.k8s.io/v1beta2/namespaces/hpc";
+
+/// An API over MiniClusters, all proved 1 s ago.
 struct Fixture {
     api: Api,
     now: Moment,
     state: watch::Sender<State>,
 }
 
+/// A MiniCluster of a fixture. It has the queue `batch`.
+struct Fake {
+    namespace: &'static str,
+    name: &'static str,
+    brokers: u32,
+    nodes: f64,
+    age: Duration,
+}
+
+impl Default for Fake {
+    fn default() -> Self {
+        let age = Duration::from_secs(1);
+        Self { namespace: "hpc", name: "mc0", brokers: 2, nodes: 3.0, age }
+    }
+}
+
 struct Answer {
     status: u16,
     headers: HeaderMap,
+    /// As text, for forms that are text.
     body: String,
+    bytes: Bytes,
 }
 
 impl Answer {
@@ -44,50 +65,21 @@ impl Answer {
 
 impl Fixture {
     fn new() -> Self {
-        Self::with_value(3.0)
+        Self::of(&[Fake::default()])
     }
 
     fn with_value(nodes: f64) -> Self {
+        Self::of(&[Fake { nodes, ..Fake::default() }])
+    }
+
+    fn of(fakes: &[Fake]) -> Self {
         let store = Arc::new(Store::default());
         let wall = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_460_401_700);
         let now = Moment { instant: Instant::now(), wall };
-        for rank in 0..2_u32 {
-            let reporter = Arc::new(Reporter {
-                cluster: ClusterKey { namespace: "hpc".into(), name: "mc0".into() },
-                rank,
-                index: rank.to_string().into(),
-                pod: format!("mc0-{rank}-abcde").into(),
-                broker_start: 1.0,
-                headless_service: Some("flux-service".into()),
-                flux_version: "0.88.0".into(),
-            });
-            let source = |origin: Origin| Source {
-                name: origin.name().into(),
-                age_at_receipt: Some(Duration::from_secs(1)),
-                failure: None,
-            };
-            let one = |queue: Option<&str>, value, source| Series {
-                labels: queue.iter().map(|queue| ("queue".into(), (*queue).into())).collect(),
-                value,
-                source,
-                provenance: None,
-            };
-            let mut instance = SeriesMap::new();
-            if rank == 0 {
-                let up = [one(None, nodes, 0), one(Some("batch"), 1.5, 0)];
-                instance.insert("node_up_count".into(), up.into());
+        for fake in fakes {
+            for rank in 0..fake.brokers {
+                fake.report(&store, rank, now);
             }
-            let broker = SeriesMap::from([("broker_up".into(), [one(None, 1.0, 1)].into())]);
-            let writer = store.claim(Arc::clone(&reporter)).expect("claim");
-            writer
-                .publish(Snapshot {
-                    reporter,
-                    received: now,
-                    sources: [source(Origin::SchedStatus), source(Origin::Broker)].into(),
-                    instance,
-                    broker,
-                })
-                .expect("publish");
         }
         let rules = Rules {
             max_age: Duration::from_secs(60),
@@ -102,13 +94,15 @@ impl Fixture {
         let (parts, body) = self.api.answer(&request, now, &Span::none()).into_parts();
         assert!(!parts.status.is_redirection() || parts.status == 304);
         assert!(!parts.headers.contains_key(RETRY_AFTER) && !parts.headers.contains_key(LOCATION));
-        assert!(parts.headers.contains_key(CONTENT_TYPE));
+        let content_type = parts.headers[CONTENT_TYPE].to_str().expect("a text");
+        assert!(!content_type.is_empty() && !content_type.contains("html"));
         let body = futures_util::FutureExt::now_or_never(body.collect()).expect("complete");
         let body = body.expect("infallible").to_bytes();
         Answer {
             status: parts.status.as_u16(),
             headers: parts.headers,
-            body: String::from_utf8(body.to_vec()).expect("UTF-8"),
+            body: String::from_utf8_lossy(&body).into_owned(),
+            bytes: body,
         }
     }
 
@@ -125,6 +119,51 @@ impl Fixture {
         let answer = self.get(uri);
         assert_eq!(answer.status, code, "{uri}: {}", answer.body);
         answer.message()
+    }
+}
+
+impl Fake {
+    /// What one of its collectors says.
+    fn report(&self, store: &Arc<Store>, rank: u32, now: Moment) {
+        let name = self.name;
+        let reporter = Arc::new(Reporter {
+            cluster: ClusterKey { namespace: self.namespace.into(), name: name.into() },
+            rank,
+            index: rank.to_string().into(),
+            pod: format!("{name}-{rank}-abcde").into(),
+            broker_start: 1.0,
+            headless_service: Some("flux-service".into()),
+            flux_version: "0.88.0".into(),
+        });
+        let source = |origin: Origin| Source {
+            name: origin.name().into(),
+            age_at_receipt: Some(self.age),
+            failure: None,
+        };
+        let one = |queue: Option<&str>, value, source| Series {
+            labels: queue.iter().map(|queue| ("queue".into(), (*queue).into())).collect(),
+            value,
+            source,
+            provenance: None,
+        };
+        let mut instance = SeriesMap::new();
+        if rank == 0 {
+            let up = [one(None, self.nodes, 0), one(Some("batch"), 1.5, 0)];
+            instance.insert("node_up_count".into(), up.into());
+            instance.insert("node_free_count".into(), [one(None, 0.0, 0)].into());
+        }
+        let broker = SeriesMap::from([("broker_up".into(), [one(None, 1.0, 1)].into())]);
+        let origins = [Origin::SchedStatus, Origin::Broker, Origin::QueueStatus];
+        let writer = store.claim(Arc::clone(&reporter)).expect("claim");
+        writer
+            .publish(Snapshot {
+                reporter,
+                received: now,
+                sources: origins.map(source).into(),
+                instance,
+                broker,
+            })
+            .expect("publish");
     }
 }
 
@@ -314,6 +353,15 @@ fn bad_requests_say_what_is_bad() {
 }
 
 #[test]
+fn parameters_that_mean_nothing_here_are_ignored() {
+    let fixture = Fixture::new();
+    let uri = format!("{HPC}/services/mc0/node_up_count");
+    let plain = fixture.get(&uri);
+    let ignored = "limit=1&continue=x&resourceVersion=7&fieldSelector=a%3Db&timeout=1s&x=%zz";
+    assert_eq!(fixture.get(&format!("{uri}?{ignored}")).body, plain.body);
+}
+
+#[test]
 fn writes_and_watches_are_refused() {
     let fixture = Fixture::new();
     let metric = format!("{HPC}/services/mc0/node_up_count");
@@ -333,24 +381,15 @@ fn writes_and_watches_are_refused() {
 #[test]
 fn unknown_paths_are_not_found_by_any_method() {
     let fixture = Fixture::new();
-    for uri in ["/metrics", "/apis/apps/v1", "/apis/custom.metrics.k8s.io/v1", "/openapi/v2"] {
+    for uri in [
+        "/metrics",
+        "/apis/apps/v1",
+        "/apis/custom.metrics.k8s.io/v1",
+        "/apis/external.metrics.k8s.io/v1beta2",
+    ] {
         let text = "the server could not find the requested resource";
         assert_eq!(fixture.failure(404, uri), text);
         assert_eq!(fixture.answer(Request::post(uri), fixture.now).status, 404);
-    }
-}
-
-#[test]
-fn what_a_client_cannot_read_is_not_acceptable() {
-    let fixture = Fixture::new();
-    let metric = format!("{HPC}/services/mc0/node_up_count");
-    for uri in [metric.as_str(), "/apis", "/apis/custom.metrics.k8s.io/v1beta1"] {
-        let answer = fixture.get_as(uri, "application/vnd.kubernetes.protobuf");
-        assert_eq!(answer.status, 406);
-        assert_eq!(answer.headers[CONTENT_TYPE], "application/json");
-        assert!(answer.message().starts_with("only the following media types are accepted: appl"));
-        let hpa = fixture.get_as(uri, "application/vnd.kubernetes.protobuf, */*");
-        assert_eq!(hpa.status, 200);
     }
 }
 
@@ -380,61 +419,6 @@ fn what_is_too_long_is_refused() {
     assert!(fixture.failure(414, &format!("/{long}")).contains("at most 4096"));
     let query = "a".repeat(metrics_api::parameters::MAX_QUERY_BYTES + 1);
     fixture.failure(414, &format!("/apis?{query}"));
-}
-
-#[test]
-fn discovery_lists_what_can_be_asked_for_in_both_versions() {
-    let fixture = Fixture::new();
-    for version in ["v1beta1", "v1beta2"] {
-        let list = fixture.get(&format!("/apis/custom.metrics.k8s.io/{version}")).json();
-        assert_eq!(list["groupVersion"], format!("custom.metrics.k8s.io/{version}"));
-        let resources = list["resources"].as_array().expect("resources");
-        let scope = |name: &str| {
-            let mut found = resources.iter().filter(|resource| resource["name"] == name);
-            found.next().map(|resource| resource["namespaced"] == true)
-        };
-        for (name, want) in [
-            ("miniclusters.flux-framework.org/node_up_count", Some(true)),
-            ("services/node_up_count", Some(true)),
-            ("jobs.batch/cluster_size_min_safe", Some(true)),
-            ("pods/broker_up", Some(true)),
-            ("namespaces/node_up_count", Some(false)),
-            ("namespaces/cluster_size_min_safe", None),
-            ("pods/node_up_count", None),
-            ("services/broker_up", None),
-        ] {
-            assert_eq!(scope(name), want, "{name}");
-        }
-        assert!(resources.iter().all(|resource| resource["verbs"] == json!(["get"])));
-    }
-    assert_eq!(fixture.get("/apis").json()["kind"], "APIGroupList");
-    assert_eq!(fixture.get("/apis/custom.metrics.k8s.io").json()["kind"], "APIGroup");
-}
-
-#[test]
-fn the_aggregated_document_is_negotiated_and_cached_by_its_tag() {
-    let fixture = Fixture::new();
-    let full = fixture.get_as("/apis", DISCOVERY);
-    assert_eq!(full.headers[CONTENT_TYPE], DISCOVERY);
-    assert_eq!(full.json()["apiVersion"], "apidiscovery.k8s.io/v2");
-    assert_eq!(full.headers[VARY], "Accept");
-    assert_eq!(full.headers[CACHE_CONTROL], "public");
-    let again = |tag: &HeaderValue| {
-        let request = Request::get("/apis").header(ACCEPT, DISCOVERY).header(IF_NONE_MATCH, tag);
-        fixture.answer(request, fixture.now)
-    };
-    let known = again(&full.headers[ETAG]);
-    assert_eq!((known.status, known.body.as_str()), (304, ""));
-    assert_eq!(known.headers[ETAG], full.headers[ETAG]);
-    assert_eq!(again(&HeaderValue::from_static("\"other\"")).body, full.body);
-}
-
-#[test]
-fn a_list_of_resources_is_sent_whatever_tag_the_client_knows() {
-    let fixture = Fixture::new();
-    let tag = fixture.get_as("/apis", DISCOVERY).headers[ETAG].clone();
-    let request = Request::get("/apis/custom.metrics.k8s.io/v1beta2").header(IF_NONE_MATCH, tag);
-    assert_eq!(fixture.answer(request, fixture.now).status, 200);
 }
 
 #[test]

@@ -1,3 +1,4 @@
+use fluxgauge_proto::catalogue::Source as Origin;
 use tokio::time::Instant;
 
 use super::*;
@@ -11,11 +12,11 @@ const QUEUES: usize = 2;
 const BROKER: usize = 3;
 
 /// A MiniCluster with one value of each kind.
-struct Fake {
-    name: &'static str,
-    nodes: f64,
-    age: Duration,
-    headless: Option<&'static str>,
+pub(super) struct Fake {
+    pub(super) name: &'static str,
+    pub(super) nodes: f64,
+    pub(super) age: Duration,
+    pub(super) headless: Option<&'static str>,
 }
 
 impl Default for Fake {
@@ -24,7 +25,7 @@ impl Default for Fake {
     }
 }
 
-fn now() -> Moment {
+pub(super) fn now() -> Moment {
     Moment { instant: Instant::now(), wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_000) }
 }
 
@@ -41,7 +42,7 @@ fn series(values: &[(Option<&str>, f64, usize)]) -> Arc<[Series]> {
 }
 
 /// Two brokers; the lead's collector also reports the instance.
-fn add(store: &Arc<Store>, now: Moment, fake: &Fake) {
+pub(super) fn add(store: &Arc<Store>, now: Moment, fake: &Fake) {
     for rank in 0..2 {
         let reporter = Arc::new(Reporter {
             cluster: ClusterKey { namespace: "hpc".into(), name: fake.name.into() },
@@ -122,11 +123,11 @@ fn error(answer: Result<Vec<Item>, Error>) -> String {
     answer.expect_err("no values").to_string()
 }
 
-fn mc0() -> Vec<Fake> {
+pub(super) fn mc0() -> Vec<Fake> {
     vec![Fake::default()]
 }
 
-fn two() -> Vec<Fake> {
+pub(super) fn two() -> Vec<Fake> {
     vec![Fake::default(), Fake { name: "mc1", nodes: 5.0, ..Fake::default() }]
 }
 

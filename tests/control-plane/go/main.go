@@ -13,18 +13,18 @@ import (
 // A part runs with os.Args as if it were a program of its own and returns its exit status.
 type part struct {
 	run func() int
-	// A daemon ends when its standard input does, so that none outlives what started it.
-	daemon bool
+	// Whether it ends when its standard input does, so that it does not outlive what started it.
+	bound bool
 }
 
 var parts = map[string]part{
-	"etcd":                    {run: etcd, daemon: true},
-	"kube-apiserver":          {run: kubeAPIServer, daemon: true},
-	"kube-controller-manager": {run: kubeControllerManager, daemon: true},
-	"kube-scheduler":          {run: kubeScheduler, daemon: true},
-	"kwok":                    {run: kwok, daemon: true},
+	"etcd":                    {run: etcd, bound: true},
+	"kube-apiserver":          {run: kubeAPIServer, bound: true},
+	"kube-controller-manager": {run: kubeControllerManager, bound: true},
+	"kube-scheduler":          {run: kubeScheduler, bound: true},
+	"kwok":                    {run: kwok, bound: true},
 	"kubectl":                 {run: kubectl},
-	"ready":                   {run: ready},
+	"ready":                   {run: ready, bound: true},
 }
 
 func main() {
@@ -35,7 +35,7 @@ func main() {
 	if !known {
 		usage()
 	}
-	if part.daemon {
+	if part.bound {
 		go func() {
 			_, _ = io.Copy(io.Discard, os.Stdin)
 			os.Exit(0)

@@ -9,7 +9,10 @@ const OLDEST: (u32, u32) = (1, 26);
 
 /// A Go that is new enough.
 #[derive(Clone, Debug)]
-pub struct Go(());
+pub struct Go {
+    /// Its command: a name on `PATH`.
+    command: &'static str,
+}
 
 /// Why there can be no control plane here. One line: what is missing, and how to get it.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -28,10 +31,10 @@ impl Go {
     ///
     /// When there is none, or only an older one.
     pub fn find() -> Result<Self, NoGo> {
-        let output = Self(()).command(["version"]).output();
-        match output {
+        let go = Self { command: "go" };
+        match go.command(["version"]).output() {
             Ok(output) if output.status.success() => {
-                judge(&String::from_utf8_lossy(&output.stdout)).map(|()| Self(()))
+                judge(&String::from_utf8_lossy(&output.stdout)).map(|()| go)
             }
             _ => Err(NoGo { found: "there is no go on PATH".to_owned() }),
         }
@@ -40,7 +43,7 @@ impl Go {
     /// A command of Go that is not changed by files of other Go programs around, and fetches no
     /// other Go.
     pub(crate) fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
-        let mut command = Command::new("go");
+        let mut command = Command::new(self.command);
         command.args(args).env("GOTOOLCHAIN", "local").env("GOWORK", "off");
         command
     }

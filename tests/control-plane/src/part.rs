@@ -69,3 +69,38 @@ impl Drop for Part {
         self.child.wait().ok();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rustix::process::test_kill_process;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn id(part: &Part) -> Pid {
+        Pid::from_raw(i32::try_from(part.child.id()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_part_that_is_dropped_is_gone() {
+        let dir = TempDir::new().unwrap();
+        let mut part = Part::start(Path::new("/bin/sleep"), "1000", &[], dir.path()).unwrap();
+        assert_eq!(part.ended().unwrap(), None);
+        let id = id(&part);
+        drop(part);
+        assert!(test_kill_process(id).is_err());
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_part_is_seen_and_its_last_lines_are_kept() {
+        let dir = TempDir::new().unwrap();
+        let mut part = Part::start(Path::new("/bin/cat"), "nowhere", &[], dir.path());
+        while part.as_mut().unwrap().ended().unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let last = part.unwrap().last_lines();
+        assert!(last.contains("No such file"), "{last}");
+    }
+}

@@ -41,12 +41,12 @@ impl Pki {
         let mut params = CertificateParams::new(names.map(str::to_owned))?;
         params.distinguished_name.push(DnType::CommonName, "kube-apiserver");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        pki.pair("apiserver", params, &pki.cluster)?;
+        pki.pair("apiserver", &params, &pki.cluster)?;
 
         // An authority of its own, so that no user of the cluster can pass for the aggregator.
         let front_proxy = authority("front-proxy")?;
         pki.write("front-proxy-ca.crt", &front_proxy.pem())?;
-        pki.pair("front-proxy-client", client(PROXY_NAME, None)?, &front_proxy)?;
+        pki.pair("front-proxy-client", &client(PROXY_NAME, None)?, &front_proxy)?;
 
         let key = KeyPair::generate()?;
         pki.write("service-accounts.key", &key.serialize_pem())?;
@@ -59,7 +59,7 @@ impl Pki {
         // Names of users hold colons and slashes.
         let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
         let file: String = name.chars().map(plain).collect();
-        self.pair(&format!("user-{file}"), client(name, group)?, &self.cluster)
+        self.pair(&format!("user-{file}"), &client(name, group)?, &self.cluster)
     }
 
     /// The path of a file that was written.
@@ -70,7 +70,7 @@ impl Pki {
     fn pair(
         &self,
         name: &str,
-        params: CertificateParams,
+        params: &CertificateParams,
         issuer: &Authority,
     ) -> Result<Pair, StartError> {
         let key = KeyPair::generate()?;

@@ -1,7 +1,8 @@
 //! A control plane that runs.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write as _},
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
@@ -237,9 +238,12 @@ impl ControlPlane {
         let mut command = Command::new(self.programs.path());
         command.args(["ready", &format!("--timeout={}s", READY_TIMEOUT.as_secs())]);
         command.args((!socket.is_empty()).then_some(socket)).arg(url);
-        command.stdin(Stdio::null()).kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.kill_on_drop(true).spawn().map_err(StartError::starts("ready"))?;
+        // As long as this is open, somebody waits.
+        let _stdin = child.stdin.take();
         let mut look = tokio::time::interval(POLL_INTERVAL);
-        let probe = command.output();
+        let probe = child.wait_with_output();
         tokio::pin!(probe);
         let output = loop {
             tokio::select! {
@@ -275,8 +279,8 @@ impl Drop for ControlPlane {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.folder.disable_cleanup(true);
-            let line = format!("the control plane's logs are in {}", self.dir().display());
-            io::Write::write_all(&mut io::stderr(), format!("{line}\n").as_bytes()).ok();
+            let logs = self.dir().join("logs");
+            writeln!(io::stderr(), "the control plane's logs are in {}", logs.display()).ok();
         }
     }
 }
@@ -296,4 +300,48 @@ fn free_port() -> io::Result<u16> {
         Ok(listener.local_addr()?.port())
     };
     (0..PORT_TRIES).find_map(|_| free(fastrand::u16(PORTS)).ok()).map_or_else(|| free(0), Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A plane without parts, and its folder.
+    fn empty() -> (ControlPlane, PathBuf) {
+        let folder = TempDir::with_prefix("control-plane-test-").unwrap();
+        let dir = folder.path().to_owned();
+        let plane = ControlPlane {
+            parts: Vec::new(),
+            pki: Pki::create(&dir.join("pki")).unwrap(),
+            folder,
+            programs: Programs::at(Path::new("/bin/false")),
+            server: String::new(),
+            admin: PathBuf::new(),
+        };
+        (plane, dir)
+    }
+
+    #[test]
+    fn the_folder_stays_where_a_test_fails_and_only_there() {
+        let (plane, dir) = empty();
+        drop(plane);
+        assert!(!dir.exists());
+
+        let (plane, dir) = empty();
+        let failing = std::thread::spawn(move || {
+            let _plane = plane;
+            panic!("as a test does");
+        });
+        failing.join().unwrap_err();
+        assert!(dir.join("pki/ca.crt").exists());
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_kubectl_says_is_in_its_error() {
+        let (mut plane, _) = empty();
+        plane.programs = Programs::at(Path::new("/bin/ls"));
+        let error = plane.kubectl(&["get", "pods"]).await.unwrap_err().to_string();
+        assert!(error.starts_with("kubectl get pods: ") && error.contains("ls"), "{error}");
+    }
 }

@@ -96,6 +96,12 @@ impl Programs {
         Ok(Self { program })
     }
 
+    /// Another program in its place.
+    #[cfg(test)]
+    pub(crate) fn at(program: &Path) -> Self {
+        Self { program: program.to_owned() }
+    }
+
     /// The program's path. Its first argument is the part to run: `kubectl`, `kube-apiserver`, …
     pub fn path(&self) -> &Path {
         &self.program

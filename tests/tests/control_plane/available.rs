@@ -1,5 +1,7 @@
 //! kube-apiserver finds a gateway in order at once, and reads through it.
 
+use std::time::Duration;
+
 use control_plane::{ControlPlane, Options};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -40,6 +42,28 @@ async fn every_version_is_available_within_5_s_of_a_gateways_start() {
     let missing = "/apis/custom.metrics.k8s.io/v1beta2/namespaces/hpc/services/none/node_up_count";
     let error = plane.kubectl(&["get", "--raw", missing]).await.unwrap_err().to_string();
     assert!(error.contains("NotFound"), "{error}");
+}
+
+#[tokio::test]
+#[ignore = "takes ten minutes"]
+async fn no_version_is_unavailable_for_a_moment_in_ten_minutes() {
+    let Some(plane) = plane::start(&Options::default()).await else { return };
+    let ca = TestCa::new();
+    let gateway = TestGateway::start(&ca, &[]).await;
+    let manifests = aggregation::by_external_name(&ca.pem(), gateway.api.port());
+    plane.apply(&manifests).await.unwrap();
+    let mut since = Vec::new();
+    for name in aggregation::names() {
+        since.push((available_since(&plane, &name).await, name));
+    }
+    // A moment between two looks shows too: the condition says when it last changed.
+    let mut look = tokio::time::interval(Duration::from_secs(10));
+    for _ in 0..60 {
+        look.tick().await;
+        for (since, name) in &since {
+            assert_eq!(available_since(&plane, name).await, *since, "{name}");
+        }
+    }
 }
 
 /// When an APIService became available.

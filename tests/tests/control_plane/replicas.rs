@@ -110,8 +110,8 @@ impl Cluster {
             format!("--tls-cert={}", certs.path().join("tls.crt").display()),
             format!("--tls-key={}", certs.path().join("tls.key").display()),
             "--warm-up=1s".to_owned(),
-            // Longer than the aggregator takes to hear that it is no longer ready.
-            "--drain-delay=2s".to_owned(),
+            // Longer than the aggregator takes to hear of it; half of the default.
+            "--drain-delay=5s".to_owned(),
             "--log-level=error".to_owned(),
         ];
         let args = ["gateway".to_owned()].into_iter().chain(flags);

@@ -14,13 +14,10 @@ async fn kubectl_knows_the_version_and_the_resources() {
     }
     plane.apply(MINICLUSTER_CRD).await.unwrap();
     eventually("MiniClusters are served", async || {
-        let resources = plane.kubectl(&["api-resources", "--output=name"]).await?;
+        let resources = plane.kubectl(&["api-resources", "--output=name"]).await.unwrap();
         let known = |name: &str| resources.lines().any(|line| line == name);
         assert!(known("horizontalpodautoscalers.autoscaling"), "{resources}");
-        if known("miniclusters.flux-framework.org") {
-            return Ok(());
-        }
-        Err(control_plane::KubectlError::Failed { args: String::new(), stderr: resources })
+        if known("miniclusters.flux-framework.org") { Ok(()) } else { Err(resources) }
     })
     .await;
 }
@@ -32,8 +29,7 @@ async fn pods_of_an_indexed_job_become_ready_and_the_highest_index_leaves_first(
     plane.add_node("node-0", 64).await.unwrap();
     plane.apply(JOB).await.unwrap();
     let ready = async || {
-        let columns = r#"jsonpath={range .items[?(@.status.podIP)]}{.metadata.labels.batch\.kubernetes\.io/job-completion-index}{" "}{end}"#;
-        let pods = plane.kubectl(&["get", "pods", "--output", columns]).await.unwrap();
+        let pods = plane.kubectl(&["get", "pods", "--output", INDEXES]).await.unwrap();
         let mut indexes: Vec<_> = pods.split_whitespace().map(str::to_owned).collect();
         indexes.sort();
         indexes
@@ -71,6 +67,9 @@ async fn users_and_service_accounts_are_who_they_say() {
     let account = plane.service_account_kubeconfig("default", "reader").await.unwrap();
     assert_eq!(who(&account).await["username"], "system:serviceaccount:default:reader");
 }
+
+/// The index of every pod that has an address.
+const INDEXES: &str = r#"jsonpath={range .items[?(@.status.podIP)]}{.metadata.labels.batch\.kubernetes\.io/job-completion-index}{" "}{end}"#;
 
 /// As the Flux Operator makes it, as far as controllers see it.
 const JOB: &str = "

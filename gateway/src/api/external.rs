@@ -1,0 +1,59 @@
+//! One read of an external metric: every MiniCluster of a namespace that a selector leaves.
+
+use metrics_api::{
+    Encoding, Selector, Status,
+    external::{List, MetricValue},
+    parameters::Parameters,
+    path,
+};
+
+use super::{Read, metric};
+use crate::query::{self, Error, External, MINICLUSTER_LABEL};
+
+/// Reads a metric and writes the list that answers.
+///
+/// # Errors
+///
+/// A `Status` in Kubernetes' words, and in the query's after a colon.
+pub(super) fn read(
+    read: Read<'_>,
+    asked: &path::External<'_>,
+    parameters: &Parameters<'_>,
+    encoding: Encoding,
+) -> Result<Vec<u8>, Status> {
+    let selector = metric::selector(&parameters.label_selector)?;
+    let failure = |error| failure(&error, asked, &selector);
+    let request = query::ExternalRequest {
+        namespace: &asked.namespace,
+        metric: &asked.metric,
+        selector: &selector,
+    };
+    let found =
+        query::find_external(read.store, read.rules, read.now, &request).map_err(failure)?;
+
+    let mut values = Vec::with_capacity(found.len());
+    for one in &found {
+        values.push(value(&asked.metric, one).map_err(failure)?);
+    }
+    metric::link_samples(read.span, found.iter().map(|one| &one.item));
+    Ok(encoding.encode(&List { items: &values }))
+}
+
+fn value<'a>(metric: &'a str, found: &'a External) -> Result<MetricValue<'a>, Error> {
+    let (timestamp, value) = metric::measured(&found.item)?;
+    let of_series = found.labels.iter().map(|(name, value)| (&**name, &**value));
+    let labels = of_series.chain([(MINICLUSTER_LABEL, &*found.item.object)]).collect();
+    Ok(MetricValue { metric, labels, timestamp, window_seconds: None, value })
+}
+
+/// Says in Kubernetes' words why there is no value.
+fn failure(error: &Error, asked: &path::External<'_>, selector: &Selector) -> Status {
+    let no_metric = |name, selector| {
+        Status::no_metric(&asked.metric, "namespaces", name, selector).because(error)
+    };
+    match error {
+        Error::Bad(problem) => Status::bad_request(problem),
+        Error::UnknownMetric(_) => no_metric(None, &Selector::default()),
+        Error::NotFound(_) | Error::TooOld { .. } => no_metric(Some(&asked.namespace), selector),
+    }
+}

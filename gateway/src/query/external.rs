@@ -1,0 +1,162 @@
+//! External metrics: the values of a namespace's MiniClusters, which labels tell apart.
+//!
+//! An autoscaler adds up all values that it gets. So this is a sum written as its parts, and no
+//! part of it is ever left out: where the value of one MiniCluster is not known there is no answer.
+
+use std::sync::Arc;
+
+use fluxgauge_proto::catalogue::{self, QUEUE_LABEL, Scope};
+use metrics_api::selector::Selector;
+
+use super::{Error, Item, Object, Reader, Request, Rules, absent::origin, lead};
+use crate::{
+    clock::Moment,
+    model::{Labels, Series, Snapshot},
+    store::{Cluster, Namespace, Store},
+};
+
+/// The label that tells MiniClusters apart.
+pub const MINICLUSTER_LABEL: &str = "minicluster";
+
+/// What is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct ExternalRequest<'a> {
+    /// The namespace of the MiniClusters.
+    pub namespace: &'a str,
+    /// The name of the metric.
+    pub metric: &'a str,
+    /// Which MiniClusters, by [`MINICLUSTER_LABEL`], and which of their series.
+    pub selector: &'a Selector,
+}
+
+/// One value.
+#[derive(Clone, Debug)]
+pub struct External {
+    /// The value; its object is the MiniCluster.
+    pub item: Item,
+    /// What tells the series apart from others of the MiniCluster.
+    pub labels: Labels,
+}
+
+/// Answers a request: at least one value, each series once.
+///
+/// # Errors
+///
+/// When there is no value, and when one that belongs to the sum may not be served; see
+/// [`enum@Error`].
+pub fn find_external(
+    store: &Store,
+    rules: &Rules,
+    now: Moment,
+    asked: &ExternalRequest<'_>,
+) -> Result<Vec<External>, Error> {
+    let request = Request {
+        namespace: asked.namespace,
+        object: Object::Namespace,
+        metric: asked.metric,
+        object_selector: &Selector::default(),
+        metric_selector: asked.selector,
+    };
+    let known = catalogue::find(asked.metric);
+    let reader = Reader { rules, now, request: &request, known };
+    reader.every_external(&store.namespace(asked.namespace).unwrap_or_default())
+}
+
+impl Reader<'_> {
+    fn every_external(&self, namespace: &Namespace) -> Result<Vec<External>, Error> {
+        let metric = self.request.metric;
+        if self.is_scope(Scope::Broker) {
+            return Err(Error::UnknownMetric(format!(
+                "{metric} describes a broker: ask custom.metrics.k8s.io for pods"
+            )));
+        }
+        let running = namespace.iter().filter(|(_, cluster)| !cluster.has_ended());
+        let selected: Vec<_> = running.filter(|(name, _)| self.selects_cluster(name)).collect();
+        if self.known.is_some() {
+            self.may_add_up(selected.len())?;
+        }
+        let mut values = Vec::new();
+        for (name, cluster) in &selected {
+            let of_one = self.external(name, cluster).map_err(|error| error.of_member(name))?;
+            values.extend(of_one);
+        }
+        if values.is_empty() {
+            return Err(match (self.known, selected.is_empty()) {
+                (None, false) => Error::UnknownMetric(format!("no collector reports {metric}")),
+                (_, true) if namespace.is_empty() => self.nobody(),
+                _ => Error::NotFound(format!(
+                    "no MiniCluster of namespace {} has a series that matches",
+                    self.request.namespace
+                )),
+            });
+        }
+        self.may_add_up(values.len().max(selected.len()))?;
+        Ok(values)
+    }
+
+    /// The values of one MiniCluster; none where it has no series that matches.
+    fn external(&self, name: &Arc<str>, cluster: &Cluster) -> Result<Vec<External>, Error> {
+        let snapshot = lead(name, cluster)?;
+        let all = snapshot.instance.get(self.request.metric).map_or(&[][..], |series| series);
+        let matching = all.iter().filter(|series| self.selects_external(name, series));
+        let values = matching.map(|series| {
+            let item = self.proved(&snapshot, series, Arc::clone(name))?;
+            Ok(External { item, labels: Arc::clone(&series.labels) })
+        });
+        let values = values.collect::<Result<Vec<_>, _>>()?;
+        if values.is_empty() {
+            self.has_none(&snapshot)?;
+        }
+        Ok(values)
+    }
+
+    /// Whether a snapshot without a series that matches says that there is none. It does where a
+    /// label was asked for, such as a queue, and what reports the series works.
+    fn has_none(&self, snapshot: &Snapshot) -> Result<(), Error> {
+        let Some(known) = self.known else {
+            return Ok(());
+        };
+        let requirements = self.request.metric_selector.requirements();
+        let narrowed = requirements.iter().any(|asked| asked.key != MINICLUSTER_LABEL);
+        let wanted = origin(known, self.request.metric_selector).name();
+        let source = snapshot.sources.iter().find(|source| *source.name == *wanted);
+        let age = source.and_then(|source| snapshot.age(source, self.now));
+        match (source, age) {
+            (Some(source), Some(age)) if source.failure.is_none() && narrowed => {
+                self.fresh(age, Some(source))
+            }
+            _ => Err(self.absent(snapshot)),
+        }
+    }
+
+    /// Whether what the selector says of MiniClusters holds for one.
+    fn selects_cluster(&self, name: &str) -> bool {
+        let requirements = self.request.metric_selector.requirements().iter();
+        requirements
+            .filter(|asked| asked.key == MINICLUSTER_LABEL)
+            .all(|asked| asked.condition.holds(Some(name)))
+    }
+
+    fn selects_external(&self, name: &str, series: &Series) -> bool {
+        let label = |key: &str| match key {
+            MINICLUSTER_LABEL => Some(name),
+            key => series.label(key),
+        };
+        series.label(QUEUE_LABEL).is_some() == self.wants_queues()
+            && self.request.metric_selector.matches(label)
+    }
+
+    /// Refuses several values of a metric whose sum would mean nothing.
+    fn may_add_up(&self, values: usize) -> Result<(), Error> {
+        if values <= 1 || self.known.is_some_and(|metric| metric.summable) {
+            return Ok(());
+        }
+        Err(Error::Bad(format!(
+            "a sum of {} over MiniClusters has no meaning: select one by {MINICLUSTER_LABEL}=NAME",
+            self.request.metric
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+use super::*;
+use crate::query::tests::{Fake, add, now, two};
+
+fn ask(fakes: &[Fake], metric: &str, selector: &str) -> Result<Vec<(String, f64)>, Error> {
+    let store = Arc::new(Store::default());
+    let now = now();
+    for fake in fakes {
+        add(&store, now, fake);
+    }
+    answer(&store, now, metric, &parse(selector))
+}
+
+fn parse(selector: &str) -> Selector {
+    Selector::parse(selector).expect("a selector")
+}
+
+/// Labels and value of each item.
+fn answer(
+    store: &Store,
+    now: Moment,
+    metric: &str,
+    selector: &Selector,
+) -> Result<Vec<(String, f64)>, Error> {
+    let max_age = std::time::Duration::from_secs(60);
+    let rules = Rules { max_age, service_aliases: Vec::new() };
+    let request = ExternalRequest { namespace: "hpc", metric, selector };
+    let found = find_external(store, &rules, now, &request)?;
+    let text = |one: &External| {
+        let labels = one.labels.iter().map(|(name, value)| format!(" {name}={value}"));
+        format!("{}{}", one.item.object, labels.collect::<String>())
+    };
+    Ok(found.iter().map(|one| (text(one), one.item.value)).collect())
+}
+
+fn error(answer: Result<Vec<(String, f64)>, Error>) -> String {
+    answer.expect_err("no values").to_string()
+}
+
+#[test]
+fn each_series_is_there_once_and_a_total_never_beside_its_parts() {
+    let ask = |selector| ask(&two(), "node_up_count", selector).expect("values");
+    assert_eq!(ask(""), [("mc0".into(), 3.0), ("mc1".into(), 5.0)]);
+    assert_eq!(ask("minicluster=mc1"), [("mc1".into(), 5.0)]);
+    assert_eq!(
+        ask("queue"),
+        [
+            ("mc0 queue=batch".into(), 2.0),
+            ("mc0 queue=debug".into(), 1.0),
+            ("mc1 queue=batch".into(), 2.0),
+            ("mc1 queue=debug".into(), 1.0),
+        ]
+    );
+    assert_eq!(ask("queue=debug,minicluster=mc0"), [("mc0 queue=debug".into(), 1.0)]);
+}
+
+#[test]
+fn a_minicluster_without_such_a_queue_adds_nothing_unless_nobody_knows() {
+    let none = error(ask(&two(), "node_up_count", "queue=nosuch"));
+    assert_eq!(none, "no MiniCluster of namespace hpc has a series that matches");
+    // Its source has failed: there may be such a queue.
+    let failed = error(ask(&two(), "job_queue_state_run_count", "queue=nosuch"));
+    assert_eq!(failed, "MiniCluster mc0: job-list.job-stats: EPERM (1): insufficient role");
+}
+
+#[test]
+fn a_metric_that_a_flux_release_lacks_is_no_part_to_leave_out() {
+    let lacking = error(ask(&two(), "node_free_count", ""));
+    assert_eq!(lacking, "MiniCluster mc0: Flux 0.88.0 does not report it");
+}
+
+#[test]
+fn what_does_not_add_up_is_served_of_one_minicluster() {
+    let ask = |selector| ask(&two(), "cluster_size_min_safe", selector);
+    assert!(error(ask("")).ends_with("select one by minicluster=NAME"));
+    assert_eq!(ask("minicluster=mc0").expect("a value"), [("mc0".into(), 2.0)]);
+}
+
+#[test]
+fn what_an_unknown_metric_adds_up_to_is_not_guessed() {
+    let ask = |metric, selector| ask(&two(), metric, selector);
+    assert!(error(ask("of_tomorrow", "")).contains("no meaning"));
+    assert_eq!(ask("of_tomorrow", "minicluster=mc1").expect("a value"), [("mc1".into(), 7.0)]);
+    assert!(matches!(ask("nonsense", ""), Err(Error::UnknownMetric(_))));
+}
+
+#[tokio::test]
+async fn a_minicluster_that_ended_leaves_and_one_that_fell_silent_does_not() {
+    let store = Arc::new(Store::default());
+    let now = now();
+    for fake in two() {
+        add(&store, now, &fake);
+    }
+    let lead = store.cluster("hpc", "mc1").expect("reports");
+    let lead = lead.lead().and_then(crate::store::Slot::snapshot).expect("lead");
+    let writer = store.claim(Arc::clone(&lead.reporter)).expect("claim");
+    writer.leave();
+    let left = answer(&store, now, "node_up_count", &parse("")).expect("values");
+    assert_eq!(left, [("mc0".into(), 3.0)]);
+
+    let later = Moment { instant: now.instant + std::time::Duration::from_secs(90), ..now };
+    let silent = error(answer(&store, later, "node_up_count", &parse("")));
+    assert!(silent.starts_with("MiniCluster mc0: last sample is 91s old"), "{silent}");
+}

@@ -31,7 +31,8 @@ use tracing::Span;
 
 use crate::{
     clock::{Clock, Moment},
-    query::Rules,
+    pods,
+    query::{Rules, View},
     store::Store,
     telemetry,
 };
@@ -56,15 +57,16 @@ pub type Body = Full<Bytes>;
 #[derive(Debug)]
 pub struct Api {
     store: Arc<Store>,
+    pods: pods::Shared,
     rules: Rules,
     health: Health,
     discovery: discovery::Discovery,
 }
 
 impl Api {
-    /// An API over a store.
-    pub fn new(store: Arc<Store>, rules: Rules, health: Health) -> Self {
-        Self { store, rules, health, discovery: discovery::Discovery::new() }
+    /// An API over what collectors said and what Kubernetes says of pods.
+    pub fn new(store: Arc<Store>, pods: pods::Shared, rules: Rules, health: Health) -> Self {
+        Self { store, pods, rules, health, discovery: discovery::Discovery::new() }
     }
 
     /// Answers a request as of `now`. What a trace should know is noted in `span`.
@@ -112,7 +114,8 @@ impl Api {
             };
             Status::new(reason, error.to_string())
         })?;
-        let read = Read { store: &self.store, rules: &self.rules, now, span };
+        let view = View { store: &self.store, pods: &self.pods.load() };
+        let read = Read { view, rules: &self.rules, now, span };
         match target {
             Target::Health(endpoint, check) => {
                 self.health.answer(endpoint, check.as_deref(), &parameters)
@@ -146,7 +149,7 @@ impl Api {
 /// What every read of a metric needs.
 #[derive(Clone, Copy)]
 struct Read<'a> {
-    store: &'a Store,
+    view: View<'a>,
     rules: &'a Rules,
     now: Moment,
     span: &'a Span,

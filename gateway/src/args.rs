@@ -3,18 +3,18 @@
 //! [`Args`] is what the user wrote, [`Config`] is what it means. All that is wrong is reported
 //! together, so that nobody has to start the gateway once per mistake.
 
-use std::{
-    ffi::OsString, fmt, net::SocketAddr, ops::RangeInclusive, path::PathBuf, str::FromStr,
-    time::Duration,
-};
+use std::{ffi::OsString, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{
     Parser,
     builder::{BoolishValueParser, OsStringValueParser},
 };
-use tracing_subscriber::EnvFilter;
 
-use crate::telemetry::{LogFormat, Logs};
+use crate::{kubernetes::Reach, telemetry::Logs};
+
+mod check;
+
+use check::Check;
 
 /// The exit status for bad configuration: `EX_USAGE` of sysexits(3).
 pub const EX_USAGE: u8 = 64;
@@ -29,9 +29,6 @@ pub const MIN_DURATION: Duration = Duration::from_millis(100);
 /// The most connections that a flag takes: ports of one address, and more than a process usually
 /// may have open.
 pub const MAX_CONNECTIONS: usize = 65_535;
-
-/// The longest name of a Service, a DNS label.
-const MAX_LABEL_BYTES: usize = 63;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -105,6 +102,15 @@ pub struct Args {
     )]
     pub service_aliases: Vec<String>,
 
+    /// Whether to ask Kubernetes which pods MiniClusters have: auto (in a pod that has a service
+    /// account), on or off. Without, names and labels of pods are what collectors say.
+    #[arg(long, env = "FLUXGAUGE_KUBERNETES", value_name = "WHEN", default_value = "auto")]
+    pub kubernetes: String,
+
+    /// Reach Kubernetes by the current context of this file instead of the pod's service account.
+    #[arg(long, env = "FLUXGAUGE_KUBECONFIG", value_name = "FILE", value_parser = OsStringValueParser::new())]
+    pub kubeconfig: Option<OsString>,
+
     /// How long the gateway is not ready after its start, while collectors connect.
     #[arg(long, env = "FLUXGAUGE_WARM_UP", value_name = "DURATION", default_value = "10s")]
     pub warm_up: String,
@@ -162,6 +168,8 @@ pub struct Config {
     pub interval: Duration,
     /// Services that mean the only MiniCluster of their namespace.
     pub service_aliases: Vec<String>,
+    /// How Kubernetes is asked for pods.
+    pub kubernetes: Reach,
     /// How long the gateway is not ready after its start.
     pub warm_up: Duration,
     /// How long it goes on serving after the signal to end.
@@ -205,7 +213,7 @@ impl TryFrom<Args> for Config {
     type Error = Problems;
 
     fn try_from(args: Args) -> Result<Self, Problems> {
-        let mut check = Check(Vec::new());
+        let mut check = Check::new();
         let tls = check.tls(&args);
         let any = MIN_DURATION..=MAX_DURATION;
         let none_too = Duration::ZERO..=MAX_DURATION;
@@ -218,6 +226,7 @@ impl TryFrom<Args> for Config {
             tls,
             max_age: max_age.unwrap_or_default(),
             interval: interval.unwrap_or_default(),
+            kubernetes: check.kubernetes(&args),
             service_aliases: check.aliases(args.service_aliases),
             warm_up: check.duration("--warm-up", &args.warm_up, &none_too).unwrap_or_default(),
             drain_delay: check
@@ -234,152 +243,8 @@ impl TryFrom<Args> for Config {
             logs: check.logs(&args.log, args.log_level),
         };
         check.addresses(&config, args.plain_http && !args.plain_http_anywhere);
-        if check.0.is_empty() { Ok(config) } else { Err(Problems(check.0)) }
+        check.finish(config)
     }
-}
-
-/// The problems found so far. A value that is wrong causes no others.
-struct Check(Vec<String>);
-
-impl Check {
-    fn problem(&mut self, problem: String) {
-        self.0.push(problem);
-    }
-
-    fn address(&mut self, flag: &str, text: &str) -> SocketAddr {
-        let full = if text.starts_with(':') { format!("[::]{text}") } else { text.to_owned() };
-        full.parse().unwrap_or_else(|_| {
-            self.problem(format!(
-                "{flag} {text:?} is not ADDRESS:PORT, such as 127.0.0.1:8443, [::]:8443 or :8443"
-            ));
-            SocketAddr::from(([127, 0, 0, 1], 0))
-        })
-    }
-
-    fn duration(
-        &mut self,
-        flag: &str,
-        text: &str,
-        range: &RangeInclusive<Duration>,
-    ) -> Option<Duration> {
-        let problem = match humantime::parse_duration(text) {
-            Ok(duration) if range.contains(&duration) => return Some(duration),
-            Ok(_) => format!(
-                "{flag} {text:?} is not from {} to {}",
-                humantime::format_duration(*range.start()),
-                humantime::format_duration(*range.end())
-            ),
-            Err(error) => {
-                format!("{flag} {text:?} is not a duration such as 90s or 1m30s: {error}")
-            }
-        };
-        self.problem(problem);
-        None
-    }
-
-    fn interval(&mut self, interval: Option<Duration>, max_age: Option<Duration>) {
-        if let (Some(interval), Some(max_age)) = (interval, max_age)
-            && interval >= max_age
-        {
-            self.problem(format!(
-                "--interval {} is not shorter than --max-age {}: values would come and go",
-                humantime::format_duration(interval),
-                humantime::format_duration(max_age)
-            ));
-        }
-    }
-
-    fn count(&mut self, flag: &str, text: &str) -> usize {
-        match usize::from_str(text) {
-            Ok(count) if (1..=MAX_CONNECTIONS).contains(&count) => count,
-            _ => {
-                self.problem(format!(
-                    "{flag} {text:?} is not a number from 1 to {MAX_CONNECTIONS}"
-                ));
-                1
-            }
-        }
-    }
-
-    fn aliases(&mut self, aliases: Vec<String>) -> Vec<String> {
-        let aliases: Vec<_> = aliases.into_iter().filter(|alias| !alias.is_empty()).collect();
-        for alias in aliases.iter().filter(|alias| !is_dns_label(alias)) {
-            self.problem(format!(
-                "--service-alias {alias:?} is not a Service's name: at most {MAX_LABEL_BYTES} \
-                 lower-case letters, digits and -, a letter or digit at both ends"
-            ));
-        }
-        aliases
-    }
-
-    fn logs(&mut self, format: &str, filter: String) -> Logs {
-        let format = match format {
-            "plain" => LogFormat::Plain,
-            "json" => LogFormat::Json,
-            _ => {
-                self.problem(format!("--log {format:?} is neither plain nor json"));
-                LogFormat::Plain
-            }
-        };
-        if let Err(error) = EnvFilter::try_new(&filter) {
-            self.problem(format!("--log-level {filter:?} is not a filter: {error}"));
-        }
-        Logs { format, filter }
-    }
-
-    fn tls(&mut self, args: &Args) -> Option<TlsFiles> {
-        if args.plain_http_anywhere && !args.plain_http {
-            self.problem("--plain-http-anywhere means nothing without --plain-http".to_owned());
-        }
-        // Manifests leave variables empty where they mean none.
-        let file = |path: &Option<OsString>| {
-            path.as_ref().filter(|path| !path.is_empty()).map(PathBuf::from)
-        };
-        match (file(&args.tls_cert), file(&args.tls_key), args.plain_http) {
-            (Some(cert), Some(key), false) => {
-                return Some(TlsFiles { cert, key });
-            }
-            (None, None, true) => {}
-            (None, None, false) => self.problem(
-                "a certificate is needed: give --tls-cert FILE and --tls-key FILE, or ask for \
-                 --plain-http"
-                    .to_owned(),
-            ),
-            (Some(_), None, false) => self.problem("--tls-cert needs --tls-key too".to_owned()),
-            (None, Some(_), false) => self.problem("--tls-key needs --tls-cert too".to_owned()),
-            (_, _, true) => self.problem(
-                "--plain-http contradicts --tls-cert and --tls-key: give one or the other"
-                    .to_owned(),
-            ),
-        }
-        None
-    }
-
-    fn addresses(&mut self, config: &Config, loopback_only: bool) {
-        let Config { listen, ingest_listen, .. } = config;
-        if loopback_only {
-            for (flag, address) in [("--listen", listen), ("--ingest-listen", ingest_listen)] {
-                if !address.ip().is_loopback() {
-                    self.problem(format!(
-                        "--plain-http serves on loopback addresses only and {flag} is {address}: \
-                         use 127.0.0.1:{port}, or force it by --plain-http-anywhere",
-                        port = address.port()
-                    ));
-                }
-            }
-        }
-        if listen == ingest_listen && listen.port() != 0 {
-            self.problem(format!("--listen and --ingest-listen are both {listen}"));
-        }
-    }
-}
-
-fn is_dns_label(name: &str) -> bool {
-    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let ends = [name.bytes().next(), name.bytes().next_back()];
-    name.len() <= MAX_LABEL_BYTES
-        && name.bytes().all(|byte| inner(byte) || byte == b'-')
-        && ends.iter().all(|end| end.is_some_and(inner))
 }
 
 #[cfg(test)]

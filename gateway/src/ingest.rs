@@ -12,6 +12,7 @@ use fluxgauge_proto::{
     v1::{Ack, Hello, ReportRequest, Wishes, report_request::Body, telemetry_server::Telemetry},
 };
 use futures_util::{Stream, stream};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 use tracing::{debug, info, warn};
@@ -154,7 +155,7 @@ impl Session {
         if self.open.is_some() {
             return Err(Status::invalid_argument("a stream has one hello, and this is a second"));
         }
-        let reporter = Arc::new(reporter(hello)?);
+        let reporter = Arc::new(reporter(hello, self.ingest.clock.now().instant)?);
         let writer =
             self.ingest.store.claim(Arc::clone(&reporter)).map_err(|error| match error {
                 ClaimError::Superseded { .. } => Status::failed_precondition(error.to_string()),
@@ -201,7 +202,7 @@ fn milliseconds(duration: Duration) -> u32 {
 }
 
 /// Checks a hello.
-fn reporter(hello: Hello) -> Result<Reporter, Status> {
+fn reporter(hello: Hello, connected: Instant) -> Result<Reporter, Status> {
     let version = hello.contract_version;
     if version == 0 || version.abs_diff(CONTRACT_VERSION) > 1 {
         return Err(Status::failed_precondition(format!(
@@ -239,6 +240,7 @@ fn reporter(hello: Hello) -> Result<Reporter, Status> {
         headless_service: is_object_name(&hello.headless_service)
             .then(|| hello.headless_service.into()),
         flux_version: apply::text(&hello.flux_version).into(),
+        connected,
     })
 }
 

@@ -1,14 +1,16 @@
 //! Takes what collectors report and serves it as Kubernetes metrics APIs.
 //!
 //! ```text
+//!  kube-apiserver ──list, watch──▶ pods ──┐
+//!                                         ▼
 //!  collectors ──gRPC──▶ ingest ──▶ store ──▶ query ──▶ api ──REST──▶ kube-apiserver, people
 //!                         │                              │
 //!                         └────────── telemetry ─────────┘──OTLP──▶ traces
 //! ```
 //!
-//! Data flows one way, and so do the modules: `model` ← `store` ← {`ingest`, `query`} ← `api`.
-//! `serve`, `tls` and `telemetry` carry it and know nothing of it but `model`. Only this file
-//! knows all of them.
+//! Data flows one way, and so do the modules: `model` ← `store` ← {`ingest`, `query`} ← `api`,
+//! and `model` ← `pods` ← `query`. `serve`, `tls` and `telemetry` carry it and know nothing of it
+//! but `model`. Only this file knows all of them.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -17,7 +19,7 @@ use hyper_util::service::TowerToHyperService;
 use thiserror::Error;
 use tokio::{
     net::TcpListener,
-    sync::watch,
+    sync::{Notify, watch},
     time::{Instant, MissedTickBehavior},
 };
 use tokio_util::sync::CancellationToken;
@@ -27,7 +29,9 @@ use crate::{
     args::Config,
     clock::Clock,
     ingest::Ingest,
+    kubernetes::{Kubernetes, ReachError},
     model::{Provenance, Reporter},
+    pods::{Pods, Unknown},
     query::Rules,
     serve::{Limits, Transport},
     store::Store,
@@ -39,7 +43,9 @@ pub mod api;
 pub mod args;
 pub mod clock;
 pub mod ingest;
+pub mod kubernetes;
 pub mod model;
+pub mod pods;
 pub mod query;
 pub mod run;
 pub mod serve;
@@ -50,6 +56,10 @@ pub mod tls;
 /// How many times the max-age a MiniCluster that no collector reports any more is remembered, so
 /// that a reader learns how old its last sample is.
 const REMEMBERED_MAX_AGES: u32 = 10;
+
+/// How long the gateway waits for the pods of MiniClusters before it is ready without. An API
+/// server that is restarted is back by then; one that is not needs no metrics from anybody.
+const PODS_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Why a gateway could not start.
 #[derive(Debug, Error)]
@@ -68,6 +78,9 @@ pub enum StartError {
     /// The certificate cannot be served with.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// Kubernetes is to be asked, and there is no way to it.
+    #[error(transparent)]
+    Kubernetes(#[from] ReachError),
 }
 
 /// A gateway that has its ports and its certificate.
@@ -77,6 +90,7 @@ pub struct Gateway {
     api: TcpListener,
     ingest: TcpListener,
     certificate: Option<Certificate>,
+    kubernetes: Option<Kubernetes>,
     store: Arc<Store>,
 }
 
@@ -90,12 +104,13 @@ pub struct Shutdown {
 }
 
 impl Gateway {
-    /// Takes the ports and reads the certificate.
+    /// Reads how to reach Kubernetes and the certificate, and takes the ports.
     ///
     /// # Errors
     ///
-    /// When either cannot be had.
+    /// When any cannot be had.
     pub async fn bind(config: Config) -> Result<Self, StartError> {
+        let kubernetes = kubernetes::connect(&config.kubernetes).await?;
         let certificate = match &config.tls {
             Some(files) => Some(Loader::new(&files.cert, &files.key).load()?),
             None => None,
@@ -104,6 +119,7 @@ impl Gateway {
             api: listen("--listen", config.listen).await?,
             ingest: listen("--ingest-listen", config.ingest_listen).await?,
             certificate,
+            kubernetes,
             config,
             store: Arc::default(),
         })
@@ -120,7 +136,7 @@ impl Gateway {
 
     /// Serves until `shutdown`, then drains; returns when the last connection is closed.
     pub async fn run(self, traces: Traces, shutdown: Shutdown) {
-        let Self { config, api, ingest, certificate, store } = self;
+        let Self { config, api, ingest, certificate, kubernetes, store } = self;
         let clock = Clock::system();
         let drain = CancellationToken::new();
         let (state, health) = watch::channel(State::WarmingUp);
@@ -130,8 +146,14 @@ impl Gateway {
             .map_or(Transport::Plain, |certificate| Transport::Tls(certificate.current()));
         let rules =
             Rules { max_age: config.max_age, service_aliases: config.service_aliases.clone() };
-        let rest =
-            api::Service::new(Api::new(Arc::clone(&store), rules, Health::new(health)), clock);
+        let pods = pods::Shared::default();
+        if kubernetes.is_some() {
+            pods.publish(Pods::Unknown(Unknown::Unlisted));
+        }
+        let (pods_known, known) = watch::channel(kubernetes.is_none());
+        let health = Health::new(health, known);
+        let rest = Api::new(Arc::clone(&store), pods.clone(), rules, health);
+        let rest = api::Service::new(rest, clock);
         let grpc = TelemetryServer::new(Ingest {
             store: Arc::clone(&store),
             clock,
@@ -164,6 +186,12 @@ impl Gateway {
             live(&state, &config, &shutdown, &drain),
             forget(&store, config.max_age, &drain),
             async {
+                if let Some(kubernetes) = &kubernetes {
+                    let follow = follow(kubernetes, &pods, &pods_known, &config);
+                    let _: Option<()> = drain.run_until_cancelled(Box::pin(follow)).await;
+                }
+            },
+            async {
                 if let Some(certificate) = certificate {
                     certificate.follow(drain.clone()).await;
                 }
@@ -194,6 +222,29 @@ async fn live(
     let delay = tokio::time::sleep(config.drain_delay);
     let _: Option<()> = shutdown.hurry.run_until_cancelled(delay).await;
     drain.cancel();
+}
+
+/// Keeps pods what Kubernetes says, and says in `known` when readers have what they need: one
+/// interval after the first list every collector has reported again, from the pod that it is in.
+async fn follow(
+    kubernetes: &Kubernetes,
+    pods: &pods::Shared,
+    known: &watch::Sender<bool>,
+    config: &Config,
+) {
+    // The store remembers a MiniCluster less long, also one whose stream took a max-age to end.
+    let remember = config.max_age * REMEMBERED_MAX_AGES * 2;
+    let listed = Notify::new();
+    let all_reported = async {
+        listed.notified().await;
+        tokio::time::sleep(config.interval).await;
+    };
+    tokio::join!(pods::follow(kubernetes, pods, remember, &listed), async {
+        if tokio::time::timeout(PODS_PATIENCE, all_reported).await.is_err() {
+            tracing::warn!("ready though the pods of MiniClusters are not known");
+        }
+        known.send_replace(true);
+    });
 }
 
 /// Lets go of reporters that are long gone.

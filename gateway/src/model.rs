@@ -9,6 +9,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use tokio::time::Instant;
+
 use crate::clock::Moment;
 
 /// The name of a MiniCluster.
@@ -37,6 +39,8 @@ pub struct Reporter {
     pub headless_service: Option<Arc<str>>,
     /// The version of flux-core, for texts.
     pub flux_version: Arc<str>,
+    /// When its stream was opened.
+    pub connected: Instant,
 }
 
 /// The labels of one series in ascending order of their names; none for the object itself.

@@ -1,11 +1,10 @@
 //! From an object and a metric to values: what the Kubernetes API asks, answered from snapshots.
 //!
-//! Pure: the store, the rules and the moment are parameters. It refuses rather than guesses. A
+//! Pure: what is known, the rules and the moment are parameters. It refuses rather than guesses. A
 //! value too old is an error that says how old; a sum is never partial; a selector that leaves
 //! two series of one object is an error, since an autoscaler would count them twice.
 
 use std::{
-    collections::BTreeMap,
     fmt,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -17,17 +16,29 @@ use metrics_api::selector::{Condition, Selector};
 use crate::{
     clock::Moment,
     model::{Provenance, Series, SeriesMap, Snapshot, Source},
-    store::{Cluster, Namespace, Store},
+    pods::Pods,
+    store::Store,
 };
 
 mod absent;
+mod brokers;
 mod error;
 mod external;
 mod labels;
+mod members;
 
 pub use error::Error;
 pub use external::{External, ExternalRequest, MINICLUSTER_LABEL, find_external};
-use labels::{POD_LABELS, pod_label};
+use members::{Member, members, nobody};
+
+/// What is known: what collectors said, and what Kubernetes says of their pods.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// What collectors said.
+    pub store: &'a Store,
+    /// Which pods there are.
+    pub pods: &'a Pods,
+}
 
 /// What is asked.
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +93,8 @@ pub struct Rules {
 pub struct Item {
     /// The name of the object.
     pub object: Arc<str>,
+    /// The UID of a pod that Kubernetes told of.
+    pub uid: Option<Arc<str>>,
     /// The value, in the metric's unit.
     pub value: f64,
     /// When the value was last proved right; of a sum, the earliest of its parts.
@@ -100,33 +113,35 @@ pub struct Item {
 ///
 /// When there is no value that may be served; see [`enum@Error`].
 pub fn find(
-    store: &Store,
+    view: View<'_>,
     rules: &Rules,
     now: Moment,
     request: &Request<'_>,
 ) -> Result<Vec<Item>, Error> {
-    let reader = Reader { rules, now, request, known: catalogue::find(request.metric) };
-    let namespace = store.namespace(request.namespace).unwrap_or_default();
+    let reader = Reader { view, rules, now, request, known: catalogue::find(request.metric) };
     match request.object {
-        Object::Namespace => reader.sum(&namespace).map(|item| vec![item]),
-        Object::Pod(name) => reader.pods(&namespace, name),
+        Object::Namespace => reader.sum().map(|item| vec![item]),
+        Object::Pod(name) => reader.brokers(name),
+        _ if reader.is_scope(Scope::Broker) => Err(Error::UnknownMetric(format!(
+            "{} describes a broker: ask for pods",
+            request.metric
+        ))),
         Object::Service(Name::Exact(name)) => {
-            let (key, cluster) = reader.service(&namespace, name)?;
-            let item = reader.instance(key, cluster)?;
+            let item = reader.service(name)?;
             Ok(vec![Item { object: name.into(), ..item }])
         }
         Object::MiniCluster(Name::Exact(name)) | Object::Job(Name::Exact(name)) => {
-            let (key, cluster) = namespace.get_key_value(name).ok_or_else(|| reader.nobody())?;
-            Ok(vec![reader.instance(key, cluster)?])
+            reader.minicluster(name).map(|item| vec![item])
         }
         Object::MiniCluster(Name::All) | Object::Service(Name::All) | Object::Job(Name::All) => {
-            reader.every_instance(&namespace)
+            reader.every_instance()
         }
     }
 }
 
 /// One request being answered.
 struct Reader<'a> {
+    view: View<'a>,
     rules: &'a Rules,
     now: Moment,
     request: &'a Request<'a>,
@@ -134,19 +149,24 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The value of one MiniCluster's instance.
-    fn instance(&self, name: &Arc<str>, cluster: &Cluster) -> Result<Item, Error> {
-        if self.is_scope(Scope::Broker) {
-            return Err(Error::UnknownMetric(format!(
-                "{} describes a broker: ask for pods",
-                self.request.metric
-            )));
-        }
-        let snapshot = lead(name, cluster)?;
-        self.value(&snapshot, &snapshot.instance, Arc::clone(name))
+    fn minicluster(&self, name: &str) -> Result<Item, Error> {
+        self.instance(&*members::lead(self.view, self.request.namespace, name)?)
     }
 
-    fn every_instance(&self, namespace: &Namespace) -> Result<Vec<Item>, Error> {
+    fn member(&self, member: &Member) -> Result<Item, Error> {
+        self.instance(member.lead.as_deref().map_err(Clone::clone)?)
+    }
+
+    /// The value of one MiniCluster's instance, as its lead says.
+    fn instance(&self, lead: &Snapshot) -> Result<Item, Error> {
+        self.value(lead, &lead.instance, Arc::clone(&lead.reporter.cluster.name))
+    }
+
+    fn members(&self) -> Result<Vec<Member>, Error> {
+        members(self.view, self.request.namespace)
+    }
+
+    fn every_instance(&self) -> Result<Vec<Item>, Error> {
         if !self.request.object_selector.is_empty() {
             return Err(Error::Bad(
                 "labelSelector works on pods only: the labels of other objects are not known to \
@@ -154,86 +174,40 @@ impl Reader<'_> {
                     .into(),
             ));
         }
-        let clusters = namespace.iter().filter(|(_, cluster)| !cluster.has_ended());
-        self.servable(clusters.map(|(name, cluster)| self.instance(name, cluster)))
+        self.servable(self.members()?.iter().map(|member| self.member(member)))
     }
 
-    fn pods(&self, namespace: &Namespace, name: Name<'_>) -> Result<Vec<Item>, Error> {
-        if self.known.is_some_and(|metric| metric.scope != Scope::Broker) {
-            return Err(Error::UnknownMetric(format!(
-                "{} describes a whole MiniCluster: ask for miniclusters.flux-framework.org",
-                self.request.metric
-            )));
+    /// The value of the MiniCluster that a Service stands for.
+    fn service(&self, name: &str) -> Result<Item, Error> {
+        if self.view.store.cluster(self.request.namespace, name).is_some() {
+            return self.minicluster(name);
         }
-        let unknown = self.request.object_selector.requirements().iter().find(|requirement| {
-            matches!(
-                requirement.condition,
-                Condition::NotEquals(_) | Condition::NotIn(_) | Condition::DoesNotExist
-            ) && !POD_LABELS.contains(&&*requirement.key)
-        });
-        if let Some(requirement) = unknown {
-            return Err(Error::Bad(format!(
-                "this server does not know which pods lack the label {:?}: select by {}",
-                requirement.key,
-                POD_LABELS.join(", ")
-            )));
-        }
-        // A pod has one value: of two brokers that claim its name, the one heard of last.
-        let mut pods: BTreeMap<Arc<str>, Arc<Snapshot>> = BTreeMap::new();
-        for slot in namespace.values().flat_map(|cluster| cluster.slots()) {
-            let Some(snapshot) = slot.snapshot() else { continue };
-            let reporter = &snapshot.reporter;
-            let wanted = match name {
-                Name::Exact(pod) => *reporter.pod == *pod,
-                Name::All => self.request.object_selector.matches(|key| pod_label(reporter, key)),
-            };
-            let newest = pods
-                .get(&reporter.pod)
-                .is_none_or(|other| other.received.instant < snapshot.received.instant);
-            if wanted && newest {
-                pods.insert(Arc::clone(&reporter.pod), snapshot);
-            }
-        }
-        self.servable(
-            pods.into_iter().map(|(pod, snapshot)| self.value(&snapshot, &snapshot.broker, pod)),
-        )
-    }
-
-    /// The MiniCluster that a Service stands for.
-    fn service<'n>(
-        &self,
-        namespace: &'n Namespace,
-        name: &str,
-    ) -> Result<(&'n Arc<str>, &'n Cluster), Error> {
-        let exact = namespace.get_key_value(name).map(|(key, cluster)| (key, cluster.as_ref()));
-        if let Some(found) = exact {
-            return Ok(found);
-        }
-        let running = || {
-            let running = namespace.iter().filter(|(_, cluster)| !cluster.has_ended());
-            running.map(|(key, cluster)| (key, cluster.as_ref()))
+        let mut all = self.members()?;
+        let is_headless = |member: &Member| {
+            let lead = member.lead.as_ref();
+            lead.is_ok_and(|lead| lead.reporter.headless_service.as_deref() == Some(name))
         };
-        let is_headless = |cluster: &Cluster| {
-            let lead = cluster.lead().and_then(|slot| slot.snapshot());
-            lead.is_some_and(|lead| lead.reporter.headless_service.as_deref() == Some(name))
-        };
-        let named: Vec<_> = running().filter(|(_, cluster)| is_headless(cluster)).collect();
-        let is_alias = || self.rules.service_aliases.iter().any(|alias| alias == name);
-        let candidates = if named.is_empty() && is_alias() { running().collect() } else { named };
-        match candidates.as_slice() {
-            [one] => Ok(*one),
-            [] => Err(self.nobody()),
+        if all.iter().any(|member| *member.name == *name) {
+            all.retain(|member| *member.name == *name);
+        } else if all.iter().any(is_headless) {
+            all.retain(is_headless);
+        } else if !self.rules.service_aliases.iter().any(|alias| alias == name) {
+            all.clear();
+        }
+        match all.as_slice() {
+            [one] => self.member(one),
+            [] => Err(nobody(self.request.namespace)),
             several => Err(Error::NotFound(format!(
                 "service {name} stands for the only MiniCluster of its namespace, and there are \
                  {}: {}; describe one of them instead",
                 several.len(),
-                names(several.iter().map(|(key, _)| &***key))
+                names(several.iter().map(|member| &*member.name))
             ))),
         }
     }
 
     /// The sum over the MiniClusters of the namespace.
-    fn sum(&self, namespace: &Namespace) -> Result<Item, Error> {
+    fn sum(&self) -> Result<Item, Error> {
         if !self.known.is_some_and(|metric| metric.summable && metric.scope != Scope::Broker) {
             return Err(Error::UnknownMetric(format!(
                 "a sum of {} over MiniClusters has no meaning: describe one of them",
@@ -241,8 +215,8 @@ impl Reader<'_> {
             )));
         }
         let mut sum: Option<Item> = None;
-        for (name, cluster) in namespace.iter().filter(|(_, cluster)| !cluster.has_ended()) {
-            let part = self.instance(name, cluster).map_err(|error| error.of_member(name))?;
+        for member in self.members()? {
+            let part = self.member(&member).map_err(|error| error.of_member(&member.name))?;
             sum = Some(match sum {
                 None => Item { object: self.request.namespace.into(), ..part },
                 Some(mut sum) => {
@@ -253,7 +227,7 @@ impl Reader<'_> {
                 }
             });
         }
-        sum.ok_or_else(|| self.nobody())
+        sum.ok_or_else(|| nobody(self.request.namespace))
     }
 
     /// Of many objects, those that have a value; when none has, why the first has none.
@@ -275,7 +249,7 @@ impl Reader<'_> {
         match first_error {
             _ if !items.is_empty() => Ok(items),
             Some(error) => Err(error),
-            None => Err(self.nobody()),
+            None => Err(nobody(self.request.namespace)),
         }
     }
 
@@ -320,7 +294,7 @@ impl Reader<'_> {
         };
         self.fresh(age, source)?;
         let provenance = series.provenance.clone();
-        Ok(Item { object, value: series.value, produced, provenance, parts: Vec::new() })
+        Ok(Item { object, uid: None, value: series.value, produced, provenance, parts: Vec::new() })
     }
 
     /// Refuses what was proved too long ago.
@@ -351,22 +325,6 @@ impl Reader<'_> {
     fn is_scope(&self, scope: Scope) -> bool {
         self.known.is_some_and(|metric| metric.scope == scope)
     }
-
-    fn nobody(&self) -> Error {
-        Error::NotFound(format!(
-            "no collector of such an object reports from namespace {}",
-            self.request.namespace
-        ))
-    }
-}
-
-/// What the collector of a MiniCluster's lead broker last said.
-fn lead(name: &str, cluster: &Cluster) -> Result<Arc<Snapshot>, Error> {
-    cluster.lead().and_then(|slot| slot.snapshot()).ok_or_else(|| {
-        Error::NotFound(format!(
-            "no collector beside the lead broker (rank 0) of MiniCluster {name} reports"
-        ))
-    })
 }
 
 /// Most names that an error text lists.

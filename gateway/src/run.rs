@@ -16,7 +16,7 @@ use clap::Parser as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
-    Gateway, Shutdown,
+    Gateway, Shutdown, StartError,
     args::{Args, Config, EX_USAGE},
     telemetry::{Environment, LogFormat, Telemetry},
 };
@@ -51,7 +51,10 @@ pub fn main(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Exit
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&format_args!("{error:#}"));
-            ExitCode::FAILURE
+            match error.downcast_ref() {
+                Some(StartError::Kubernetes(_)) => ExitCode::from(EX_USAGE),
+                _ => ExitCode::FAILURE,
+            }
         }
     }
 }

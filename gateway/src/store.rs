@@ -77,7 +77,12 @@ pub struct Cluster {
 impl Cluster {
     /// What the collector of the lead broker last said.
     pub fn lead(&self) -> Option<&Slot> {
-        self.slots.get(&0).map(AsRef::as_ref)
+        self.slot(0)
+    }
+
+    /// The slot of one rank.
+    pub fn slot(&self, rank: u32) -> Option<&Slot> {
+        self.slots.get(&rank).map(AsRef::as_ref)
     }
 
     /// Whether the MiniCluster ended on purpose. One that did not, and whose lead does not report,

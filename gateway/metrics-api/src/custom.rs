@@ -67,6 +67,9 @@ pub struct ObjectReference<'a> {
     /// The name.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub name: &'a str,
+    /// What tells the object from a later one of its name, where known.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub uid: &'a str,
     /// Such as `flux-framework.org/v1alpha2`; `v1` for core kinds.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub api_version: &'a str,
@@ -149,7 +152,7 @@ impl ObjectReference<'_> {
         object.string(1, self.kind);
         object.string(2, self.namespace);
         object.string(3, self.name);
-        object.string(4, ""); // uid
+        object.string(4, self.uid);
         object.string(5, self.api_version);
         object.string(6, ""); // resourceVersion
         object.string(7, ""); // fieldPath

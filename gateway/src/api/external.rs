@@ -28,8 +28,7 @@ pub(super) fn read(
         metric: &asked.metric,
         selector: &selector,
     };
-    let found =
-        query::find_external(read.store, read.rules, read.now, &request).map_err(failure)?;
+    let found = query::find_external(read.view, read.rules, read.now, &request).map_err(failure)?;
 
     let mut values = Vec::with_capacity(found.len());
     for one in &found {

@@ -26,12 +26,14 @@ pub enum State {
 #[derive(Clone, Debug)]
 pub struct Health {
     state: watch::Receiver<State>,
+    pods: watch::Receiver<bool>,
 }
 
 impl Health {
-    /// Tells probes the newest state.
-    pub const fn new(state: watch::Receiver<State>) -> Self {
-        Self { state }
+    /// Tells probes the newest state, and whether the pods of MiniClusters are known or no longer
+    /// waited for.
+    pub const fn new(state: watch::Receiver<State>, pods: watch::Receiver<bool>) -> Self {
+        Self { state, pods }
     }
 
     pub(super) fn answer(
@@ -46,6 +48,7 @@ impl Health {
             Endpoint::Readyz => &[
                 ("ping", true),
                 ("warm-up", state != State::WarmingUp),
+                ("pods", *self.pods.borrow()),
                 ("shutdown", state != State::Draining),
             ],
         };

@@ -79,7 +79,7 @@ pub(super) fn read(
         metric_selector: &metric_selector,
     };
     let failure = |error| failure(error, asked, &request);
-    let items = query::find(read.store, read.rules, read.now, &request).map_err(failure)?;
+    let items = query::find(read.view, read.rules, read.now, &request).map_err(failure)?;
 
     let mut values = Vec::with_capacity(items.len());
     for item in &items {
@@ -158,6 +158,7 @@ fn value<'a>(kind: Kind, request: &Request<'a>, item: &'a Item) -> Result<Metric
             kind: kind_name,
             namespace: if kind == Kind::Namespace { "" } else { request.namespace },
             name: &item.object,
+            uid: item.uid.as_deref().unwrap_or_default(),
             api_version,
         },
         metric: request.metric,

@@ -23,6 +23,8 @@ struct Fixture {
     api: Api,
     now: Moment,
     state: watch::Sender<State>,
+    pods: pods::Shared,
+    pods_known: watch::Sender<bool>,
 }
 
 /// A MiniCluster of a fixture. It has the queue `batch`.
@@ -86,7 +88,11 @@ impl Fixture {
             service_aliases: vec!["custom-metrics-apiserver".to_owned()],
         };
         let (state, health) = watch::channel(State::Ready);
-        Self { api: Api::new(store, rules, Health::new(health)), now, state }
+        let (pods_known, known) = watch::channel(true);
+        let pods = pods::Shared::default();
+        let health = Health::new(health, known);
+        let api = Api::new(store, pods.clone(), rules, health);
+        Self { api, now, state, pods, pods_known }
     }
 
     fn answer(&self, request: http::request::Builder, now: Moment) -> Answer {
@@ -134,6 +140,7 @@ impl Fake {
             broker_start: 1.0,
             headless_service: Some("flux-service".into()),
             flux_version: "0.88.0".into(),
+            connected: now.instant,
         });
         let source = |origin: Origin| Source {
             name: origin.name().into(),
@@ -431,14 +438,18 @@ fn probes_follow_the_state_and_discovery_does_not() {
     assert_eq!(answers("/readyz"), (200, "ok".into()));
     assert_eq!(
         answers("/readyz?verbose"),
-        (200, "[+]ping ok\n[+]warm-up ok\n[+]shutdown ok\nreadyz check passed\n".into())
+        (
+            200,
+            "[+]ping ok\n[+]warm-up ok\n[+]pods ok\n[+]shutdown ok\nreadyz check passed\n".into()
+        )
     );
     fixture.state.send_replace(State::Draining);
     assert_eq!(
         answers("/readyz"),
         (
             500,
-            "[+]ping ok\n[+]warm-up ok\n[-]shutdown failed: reason withheld\nreadyz check failed\n"
+            "[+]ping ok\n[+]warm-up ok\n[+]pods ok\n[-]shutdown failed: reason withheld\n\
+             readyz check failed\n"
                 .into()
         )
     );
@@ -452,4 +463,21 @@ fn probes_follow_the_state_and_discovery_does_not() {
     assert_eq!(answers("/apis/custom.metrics.k8s.io/v1beta2").0, 200);
     fixture.state.send_replace(State::WarmingUp);
     assert_eq!(answers("/readyz").0, 500);
+    fixture.state.send_replace(State::Ready);
+    fixture.pods_known.send_replace(false);
+    assert_eq!(answers("/readyz").0, 500);
+    assert_eq!(answers("/readyz/pods").0, 500);
+    assert_eq!(answers("/livez"), (200, "ok".into()));
+}
+
+#[test]
+fn pods_that_are_not_known_yet_are_an_error_of_sets_and_sums_and_of_nothing_else() {
+    let fixture = Fixture::new();
+    fixture.pods.publish(pods::Pods::Unknown(pods::Unknown::Unlisted));
+    for uri in ["metrics/node_up_count", "pods/%2A/broker_up", "pods/mc0-0-abcde/broker_up"] {
+        let message = fixture.failure(404, &format!("{HPC}/{uri}"));
+        assert!(message.contains("has not read the pods"), "{message}");
+    }
+    let minicluster = format!("{HPC}/miniclusters.flux-framework.org/mc0/node_up_count");
+    assert_eq!(fixture.get(&minicluster).status, 200);
 }

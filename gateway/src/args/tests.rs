@@ -43,6 +43,7 @@ fn good_flags_are_taken() {
         "--drain-delay 0s --drain-timeout 0s --warm-up 0s",
         "--service-alias a,b-1 --service-alias c",
         "--service-alias=",
+        "--kubernetes off --kubeconfig=",
         "--log json --log-level info,fluxgauge_gateway::ingest=debug",
         "--max-connections 1 --max-collectors 65535",
     ];
@@ -74,6 +75,8 @@ fn bad_flags_say_which_and_why() {
         (&format!("{TLS} --service-alias A_b"), "--service-alias \"A_b\" is not a Service's name"),
         (&format!("{TLS} --max-connections 0"), "is not a number from 1 to 65535"),
         (&format!("{TLS} --max-collectors many"), "--max-collectors \"many\" is not a number"),
+        (&format!("{TLS} --kubernetes maybe"), "\"maybe\" is none of auto, on and off"),
+        (&format!("{TLS} --kubernetes off --kubeconfig a"), "contradicts --kubernetes off"),
         (&format!("{TLS} --log xml"), "is neither plain nor json"),
         (&format!("{TLS} --log-level a=b=c"), "is not a filter"),
     ];
@@ -101,4 +104,16 @@ fn plain_http_is_served_on_loopback_and_elsewhere_only_by_force() {
         config("--plain-http --listen 127.0.0.1:0 --ingest-listen [::1]:0").unwrap().tls.is_none()
     );
     assert!(config("--plain-http --plain-http-anywhere").unwrap().tls.is_none());
+}
+
+#[test]
+fn a_kubeconfig_turns_kubernetes_on() {
+    let reach =
+        |flags: &str| config(&format!("--tls-cert a --tls-key b {flags}")).unwrap().kubernetes;
+    assert_eq!(reach(""), Reach::Auto);
+    assert_eq!(reach("--kubernetes on"), Reach::InCluster);
+    assert_eq!(reach("--kubernetes off"), Reach::Off);
+    for flags in ["--kubeconfig a", "--kubeconfig a --kubernetes on"] {
+        assert_eq!(reach(flags), Reach::Kubeconfig("a".into()));
+    }
 }

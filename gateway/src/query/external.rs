@@ -8,11 +8,10 @@ use std::sync::Arc;
 use fluxgauge_proto::catalogue::{self, QUEUE_LABEL, Scope};
 use metrics_api::selector::Selector;
 
-use super::{Error, Item, Object, Reader, Request, Rules, absent::origin, lead};
+use super::{Error, Item, Member, Object, Reader, Request, Rules, View, absent::origin, nobody};
 use crate::{
     clock::Moment,
     model::{Labels, Series, Snapshot},
-    store::{Cluster, Namespace, Store},
 };
 
 /// The label that tells MiniClusters apart.
@@ -45,7 +44,7 @@ pub struct External {
 /// When there is no value, and when one that belongs to the sum may not be served; see
 /// [`enum@Error`].
 pub fn find_external(
-    store: &Store,
+    view: View<'_>,
     rules: &Rules,
     now: Moment,
     asked: &ExternalRequest<'_>,
@@ -58,32 +57,32 @@ pub fn find_external(
         metric_selector: asked.selector,
     };
     let known = catalogue::find(asked.metric);
-    let reader = Reader { rules, now, request: &request, known };
-    reader.every_external(&store.namespace(asked.namespace).unwrap_or_default())
+    Reader { view, rules, now, request: &request, known }.every_external()
 }
 
 impl Reader<'_> {
-    fn every_external(&self, namespace: &Namespace) -> Result<Vec<External>, Error> {
+    fn every_external(&self) -> Result<Vec<External>, Error> {
         let metric = self.request.metric;
         if self.is_scope(Scope::Broker) {
             return Err(Error::UnknownMetric(format!(
                 "{metric} describes a broker: ask custom.metrics.k8s.io for pods"
             )));
         }
-        let running = namespace.iter().filter(|(_, cluster)| !cluster.has_ended());
-        let selected: Vec<_> = running.filter(|(name, _)| self.selects_cluster(name)).collect();
+        let all = self.members()?;
+        let selected: Vec<_> =
+            all.iter().filter(|member| self.selects_cluster(&member.name)).collect();
         if self.known.is_some() {
             self.may_add_up(selected.len())?;
         }
         let mut values = Vec::new();
-        for (name, cluster) in &selected {
-            let of_one = self.external(name, cluster).map_err(|error| error.of_member(name))?;
+        for member in &selected {
+            let of_one = self.external(member).map_err(|error| error.of_member(&member.name))?;
             values.extend(of_one);
         }
         if values.is_empty() {
             return Err(match (self.known, selected.is_empty()) {
                 (None, false) => Error::UnknownMetric(format!("no collector reports {metric}")),
-                (_, true) if namespace.is_empty() => self.nobody(),
+                (_, true) if all.is_empty() => nobody(self.request.namespace),
                 _ => Error::NotFound(format!(
                     "no MiniCluster of namespace {} has a series that matches",
                     self.request.namespace
@@ -95,17 +94,17 @@ impl Reader<'_> {
     }
 
     /// The values of one MiniCluster; none where it has no series that matches.
-    fn external(&self, name: &Arc<str>, cluster: &Cluster) -> Result<Vec<External>, Error> {
-        let snapshot = lead(name, cluster)?;
+    fn external(&self, member: &Member) -> Result<Vec<External>, Error> {
+        let (name, snapshot) = (&member.name, member.lead.as_deref().map_err(Clone::clone)?);
         let all = snapshot.instance.get(self.request.metric).map_or(&[][..], |series| series);
         let matching = all.iter().filter(|series| self.selects_external(name, series));
         let values = matching.map(|series| {
-            let item = self.proved(&snapshot, series, Arc::clone(name))?;
+            let item = self.proved(snapshot, series, Arc::clone(name))?;
             Ok(External { item, labels: Arc::clone(&series.labels) })
         });
         let values = values.collect::<Result<Vec<_>, _>>()?;
         if values.is_empty() {
-            self.has_none(&snapshot)?;
+            self.has_none(snapshot)?;
         }
         Ok(values)
     }

@@ -7,6 +7,8 @@ use crate::{
     store::Slot,
 };
 
+mod watched;
+
 const SCHED: usize = 0;
 const QUEUES: usize = 2;
 const BROKER: usize = 3;
@@ -23,6 +25,12 @@ impl Default for Fake {
     fn default() -> Self {
         Self { name: "mc0", nodes: 3.0, age: Duration::from_secs(1), headless: None }
     }
+}
+
+pub(super) const UNWATCHED: Pods = Pods::Unwatched;
+
+pub(super) fn unwatched(store: &Store) -> View<'_> {
+    View { store, pods: &UNWATCHED }
 }
 
 pub(super) fn now() -> Moment {
@@ -52,6 +60,7 @@ pub(super) fn add(store: &Arc<Store>, now: Moment, fake: &Fake) {
             broker_start: 1.0,
             headless_service: fake.headless.map(Into::into),
             flux_version: "0.88.0".into(),
+            connected: now.instant,
         });
         let source = |origin: Origin, failure: Option<&str>| Source {
             name: origin.name().into(),
@@ -111,7 +120,7 @@ fn ask(
         object_selector: &parse(selectors.0),
         metric_selector: &parse(selectors.1),
     };
-    find(&store, &rules, now, &request)
+    find(unwatched(&store), &rules, now, &request)
 }
 
 fn values(answer: Result<Vec<Item>, Error>) -> Vec<(String, f64)> {
@@ -271,12 +280,13 @@ async fn a_minicluster_whose_lead_is_silent_spoils_a_sum_and_one_that_ended_does
     drop(lead("mc1"));
     let later = Moment { instant: now.instant + Duration::from_secs(3600), ..now };
     store.forget(later.instant, Duration::from_secs(600));
-    let spoilt = find(&store, &rules, later, &request).expect_err("never a part of the sum");
+    let spoilt =
+        find(unwatched(&store), &rules, later, &request).expect_err("never a part of the sum");
     assert!(spoilt.to_string().contains("MiniCluster"), "{spoilt}");
 
     lead("mc1").leave();
     add(&store, now, &Fake::default());
-    let sum = find(&store, &rules, now, &request).expect("a sum");
+    let sum = find(unwatched(&store), &rules, now, &request).expect("a sum");
     assert_eq!(sum[0].value, 3.0);
     drop(worker);
 }

@@ -8,12 +8,14 @@ fn exit_status(args: &[&str]) -> String {
 #[test]
 fn the_exit_status_says_whose_fault_it_was() {
     let (success, failure, usage) = (ExitCode::SUCCESS, ExitCode::FAILURE, ExitCode::from(64));
-    let cases: [(&[&str], ExitCode); 6] = [
+    let kubeconfig = ["--plain-http", "--plain-http-anywhere", "--kubeconfig", "/nonexistent"];
+    let cases: [(&[&str], ExitCode); 7] = [
         (&["--help"], success),
         (&["--version"], success),
         (&["--no-such-flag"], usage),
         (&[], usage),
         (&["--plain-http"], usage),
+        (&kubeconfig, usage),
         (&["--tls-cert", "/nonexistent/tls.crt", "--tls-key", "/nonexistent/tls.key"], failure),
     ];
     for (args, want) in cases {

@@ -13,6 +13,7 @@ fn reporter(name: &str, rank: u32, broker_start: f64) -> Arc<Reporter> {
         broker_start,
         headless_service: None,
         flux_version: "0.88.0".into(),
+        connected: Instant::now(),
     })
 }
 

@@ -11,6 +11,7 @@ mod idle;
 mod leads;
 mod manifests;
 mod namespace_sums;
+mod pods;
 mod restarts;
 mod services;
 mod streams;

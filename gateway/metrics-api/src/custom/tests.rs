@@ -1,6 +1,9 @@
 use super::*;
 use crate::Encoding;
 
+const NOTHING: ObjectReference<'_> =
+    ObjectReference { kind: "", namespace: "", name: "", uid: "", api_version: "" };
+
 /// One value in a list.
 fn encoded(
     encoding: Encoding,
@@ -14,6 +17,7 @@ fn encoded(
             kind: "MiniCluster",
             namespace: "hpc",
             name: "mc0",
+            uid: "",
             api_version: "flux-framework.org/v1alpha2",
         },
         metric: "flux_queue_depth",
@@ -131,17 +135,26 @@ fn the_selector_is_echoed_as_a_label_selector() {
 
 #[test]
 fn empty_texts_of_an_object_are_left_out() {
-    let object =
-        ObjectReference { kind: "Namespace", namespace: "", name: "hpc", api_version: "v1" };
+    let namespace = ObjectReference { kind: "Namespace", name: "hpc", ..NOTHING };
+    let object = ObjectReference { api_version: "v1", ..namespace };
     let text = serde_json::to_string(&object).unwrap();
     assert_eq!(text, r#"{"kind":"Namespace","name":"hpc","apiVersion":"v1"}"#);
+}
+
+#[test]
+fn a_pod_has_its_uid_where_kubernetes_writes_it() {
+    let pod = ObjectReference { kind: "Pod", name: "mc0-0-abcde", ..NOTHING };
+    let object = ObjectReference { uid: "1bf3", api_version: "v1", ..pod };
+    let text = serde_json::to_string(&object).unwrap();
+    let want = r#"{"kind":"Pod","name":"mc0-0-abcde","uid":"1bf3","apiVersion":"v1"}"#;
+    assert_eq!(text, want);
 }
 
 #[test]
 fn names_are_escaped() {
     let selector = Selector::default();
     let item = MetricValue {
-        object: ObjectReference { kind: "", namespace: "", name: "a\"\n", api_version: "" },
+        object: ObjectReference { name: "a\"\n", ..NOTHING },
         metric: "\\",
         selector: &selector,
         timestamp: Timestamp::UNIX_EPOCH,

@@ -61,15 +61,15 @@ fn moment() -> impl Strategy<Value = Timestamp> {
 proptest! {
     #[test]
     fn lists_of_both_versions(
-        texts in [text(), text(), text(), text(), text()],
+        texts in [text(), text(), text(), text(), text(), text()],
         selected in prop::bool::ANY,
         timestamp in moment(),
         window in prop::option::of(any::<u32>()),
         number in -9.2e15..9.2e15_f64,
         length in 0..3_usize,
     ) {
-        let [kind, namespace, name, api_version, metric] = &texts;
-        let object = ObjectReference { kind, namespace, name, api_version };
+        let [kind, namespace, name, uid, api_version, metric] = &texts;
+        let object = ObjectReference { kind, namespace, name, uid, api_version };
         let selector = if selected { "a=b,c in (1,2),!d" } else { "" };
         let selector = Selector::parse(selector).unwrap();
         let value = Quantity::try_from(number).unwrap();
@@ -77,7 +77,8 @@ proptest! {
             object, metric, selector: &selector, timestamp, window_seconds: window, value,
         };
         let object = present(json!({
-            "kind": kind, "namespace": namespace, "name": name, "apiVersion": api_version,
+            "kind": kind, "namespace": namespace, "name": name, "uid": uid,
+            "apiVersion": api_version,
         }));
         let echo = selected.then(|| json!({
             "matchLabels": {"a": "b"},

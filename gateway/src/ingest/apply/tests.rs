@@ -14,6 +14,7 @@ fn reporter(rank: u32) -> Arc<Reporter> {
         broker_start: 1.0,
         headless_service: None,
         flux_version: "0.88.0".into(),
+        connected: tokio::time::Instant::now(),
     })
 }
 

@@ -1,5 +1,8 @@
 use super::*;
-use crate::query::tests::{Fake, add, now, two};
+use crate::{
+    query::tests::{Fake, add, now, two, unwatched},
+    store::Store,
+};
 
 fn ask(fakes: &[Fake], metric: &str, selector: &str) -> Result<Vec<(String, f64)>, Error> {
     let store = Arc::new(Store::default());
@@ -24,7 +27,7 @@ fn answer(
     let max_age = std::time::Duration::from_secs(60);
     let rules = Rules { max_age, service_aliases: Vec::new() };
     let request = ExternalRequest { namespace: "hpc", metric, selector };
-    let found = find_external(store, &rules, now, &request)?;
+    let found = find_external(unwatched(store), &rules, now, &request)?;
     let text = |one: &External| {
         let labels = one.labels.iter().map(|(name, value)| format!(" {name}={value}"));
         format!("{}{}", one.item.object, labels.collect::<String>())

@@ -1,0 +1,118 @@
+//! Values of brokers, for pods.
+//!
+//! Where Kubernetes tells which pods there are, those are the pods, with their names and labels,
+//! and collectors bring the values. Otherwise both are what collectors say.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use fluxgauge_proto::catalogue::Scope;
+use metrics_api::selector::Condition;
+
+use super::{
+    Error, Item, Name, Reader,
+    labels::{POD_LABELS, pod_label},
+    nobody,
+};
+use crate::{
+    model::Snapshot,
+    pods::{Holder, Known, Pods},
+    store::{Namespace, Slot},
+};
+
+impl Reader<'_> {
+    pub(super) fn brokers(&self, name: Name<'_>) -> Result<Vec<Item>, Error> {
+        if self.known.is_some_and(|metric| metric.scope != Scope::Broker) {
+            return Err(Error::UnknownMetric(format!(
+                "{} describes a whole MiniCluster: ask for miniclusters.flux-framework.org",
+                self.request.metric
+            )));
+        }
+        let reporting = self.view.store.namespace(self.request.namespace).unwrap_or_default();
+        match self.view.pods {
+            Pods::Known(known) => self.watched(known, &reporting, name),
+            Pods::Unknown(reason) => Err(Error::NotFound(reason.to_string())),
+            Pods::Unwatched => self.named_by_collectors(&reporting, name),
+        }
+    }
+
+    /// Pods that Kubernetes tells of. Those without a value are left out of a set: an autoscaler
+    /// counts pods itself, and is careful with those that have none.
+    fn watched(
+        &self,
+        known: &Known,
+        reporting: &Namespace,
+        name: Name<'_>,
+    ) -> Result<Vec<Item>, Error> {
+        let pods = known.namespace(self.request.namespace).map(|namespace| &namespace.pods);
+        let wanted: Vec<_> = match name {
+            Name::Exact(name) => pods.and_then(|pods| pods.get(name)).into_iter().collect(),
+            Name::All => {
+                let selector = self.request.object_selector;
+                let selected =
+                    |holder: &&Arc<Holder>| selector.matches(|key| holder.pod.label(key));
+                pods.into_iter().flat_map(|pods| pods.values()).filter(selected).collect()
+            }
+        };
+        if wanted.is_empty() {
+            return Err(Error::NotFound(format!(
+                "no such pod of a MiniCluster runs in namespace {}",
+                self.request.namespace
+            )));
+        }
+        self.servable(wanted.into_iter().map(|holder| self.broker(holder, reporting)))
+    }
+
+    fn broker(&self, holder: &Holder, reporting: &Namespace) -> Result<Item, Error> {
+        let pod = &holder.pod;
+        let slot = reporting.get(&pod.minicluster).and_then(|cluster| cluster.slot(pod.index));
+        let snapshot = slot.and_then(Slot::snapshot).filter(|snapshot| holder.made(snapshot));
+        let snapshot = snapshot.ok_or_else(|| {
+            Error::NotFound(format!("no collector has reported from pod {} yet", pod.name))
+        })?;
+        let item = self.value(&snapshot, &snapshot.broker, Arc::clone(&pod.name))?;
+        Ok(Item { uid: Some(Arc::clone(&pod.uid)), ..item })
+    }
+
+    /// Pods as collectors name them, with the labels that follow.
+    fn named_by_collectors(
+        &self,
+        reporting: &Namespace,
+        name: Name<'_>,
+    ) -> Result<Vec<Item>, Error> {
+        let unknown = self.request.object_selector.requirements().iter().find(|requirement| {
+            matches!(
+                requirement.condition,
+                Condition::NotEquals(_) | Condition::NotIn(_) | Condition::DoesNotExist
+            ) && !POD_LABELS.contains(&&*requirement.key)
+        });
+        if let Some(requirement) = unknown {
+            return Err(Error::Bad(format!(
+                "this server does not know which pods lack the label {:?}: select by {}",
+                requirement.key,
+                POD_LABELS.join(", ")
+            )));
+        }
+        // A pod has one value: of two brokers that claim its name, the one heard of last.
+        let mut pods: BTreeMap<Arc<str>, Arc<Snapshot>> = BTreeMap::new();
+        for slot in reporting.values().flat_map(|cluster| cluster.slots()) {
+            let Some(snapshot) = slot.snapshot() else { continue };
+            let reporter = &snapshot.reporter;
+            let wanted = match name {
+                Name::Exact(pod) => *reporter.pod == *pod,
+                Name::All => self.request.object_selector.matches(|key| pod_label(reporter, key)),
+            };
+            let newest = pods
+                .get(&reporter.pod)
+                .is_none_or(|other| other.received.instant < snapshot.received.instant);
+            if wanted && newest {
+                pods.insert(Arc::clone(&reporter.pod), snapshot);
+            }
+        }
+        if pods.is_empty() {
+            return Err(nobody(self.request.namespace));
+        }
+        self.servable(
+            pods.into_iter().map(|(pod, snapshot)| self.value(&snapshot, &snapshot.broker, pod)),
+        )
+    }
+}

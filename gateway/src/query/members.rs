@@ -1,0 +1,132 @@
+//! The MiniClusters of a namespace: those that collectors report, less those that Kubernetes knows
+//! to have ended, and those that promise a collector and have none.
+//!
+//! | pods, by the watch | collectors | member of sums |
+//! | --- | --- | --- |
+//! | run | the lead's pod reports | with its values |
+//! | run | reported once, not from the lead's pod that is there now | without a value, which is an error |
+//! | run, labelled `fluxgauge.io/collect` | never reported | without a value |
+//! | run, not labelled | never reported | no: it may have no collector at all |
+//! | none any more, or the lead has completed | | no |
+//! | never seen: the watch is off, or behind | report | with its values |
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use tokio::time::Instant;
+
+use super::{Error, View};
+use crate::{
+    model::Snapshot,
+    pods::{MiniCluster, Pods, Sight},
+    store::{Cluster, Slot},
+};
+
+/// A MiniCluster that counts.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) name: Arc<str>,
+    /// What the collector beside its lead broker last said, or why that is not known.
+    pub(super) lead: Result<Arc<Snapshot>, Error>,
+}
+
+/// All members of a namespace in the order of their names.
+///
+/// # Errors
+///
+/// When it is not known which there are.
+pub(super) fn members(view: View<'_>, namespace: &str) -> Result<Vec<Member>, Error> {
+    let reporting = view.store.namespace(namespace).unwrap_or_default();
+    let mut clusters: BTreeMap<&Arc<str>, Option<&Cluster>> = BTreeMap::new();
+    match view.pods {
+        Pods::Unwatched => {}
+        Pods::Unknown(reason) => return Err(Error::NotFound(reason.to_string())),
+        Pods::Known(known) => {
+            let running = known.namespace(namespace).into_iter();
+            let names = running.flat_map(|namespace| namespace.miniclusters.keys());
+            clusters.extend(names.map(|name| (name, None)));
+        }
+    }
+    clusters.extend(reporting.iter().map(|(name, cluster)| (name, Some(&**cluster))));
+    let member = |(name, cluster): (&Arc<str>, Option<&Cluster>)| {
+        let lead = standing(view.pods, namespace, name, cluster).ok()?;
+        Some(Member { name: Arc::clone(name), lead })
+    };
+    Ok(clusters.into_iter().filter_map(member).collect())
+}
+
+/// What the collector beside the lead broker of one MiniCluster last said. While pods are not
+/// known yet, this is answered as if they were not watched: the value has an age of its own.
+///
+/// # Errors
+///
+/// When there is no such MiniCluster, or when that is not known.
+pub(super) fn lead(view: View<'_>, namespace: &str, name: &str) -> Result<Arc<Snapshot>, Error> {
+    let cluster = view.store.cluster(namespace, name);
+    standing(view.pods, namespace, name, cluster.as_deref()).flatten()
+}
+
+/// What the lead of a member says, or for what is no member, what to tell who names it.
+fn standing(
+    pods: &Pods,
+    namespace: &str,
+    name: &str,
+    cluster: Option<&Cluster>,
+) -> Result<Result<Arc<Snapshot>, Error>, Error> {
+    let sight = match pods {
+        Pods::Known(known) => known.minicluster(namespace, name),
+        Pods::Unwatched | Pods::Unknown(_) => Sight::Unseen,
+    };
+    let said = cluster.and_then(Cluster::lead).and_then(Slot::snapshot);
+    match (sight, cluster) {
+        (Sight::Runs(minicluster), Some(_)) => Ok(lead_of(minicluster, name, said)),
+        (Sight::Runs(minicluster), None) if minicluster.collects => Ok(Err(silent(name))),
+        (Sight::Runs(_) | Sight::Unseen, None) => Err(nobody(namespace)),
+        (Sight::Ended(Some(ended)), Some(cluster)) if is_newer(cluster, ended) => {
+            Ok(said.ok_or_else(|| silent(name)))
+        }
+        (Sight::Ended(_), _) => {
+            Err(Error::NotFound(format!("MiniCluster {name} has no running pods")))
+        }
+        (Sight::Unseen, Some(cluster)) if cluster.has_ended() => Err(silent(name)),
+        (Sight::Unseen, Some(_)) => Ok(said.ok_or_else(|| silent(name))),
+    }
+}
+
+/// What the lead says, if it is the one that runs.
+fn lead_of(
+    minicluster: &MiniCluster,
+    name: &str,
+    said: Option<Arc<Snapshot>>,
+) -> Result<Arc<Snapshot>, Error> {
+    let Some(holder) = minicluster.holders.get(&0) else {
+        return Err(Error::NotFound(format!(
+            "the lead pod (index 0) of MiniCluster {name} does not run"
+        )));
+    };
+    let said = said.ok_or_else(|| silent(name))?;
+    if !holder.made(&said) {
+        return Err(Error::NotFound(format!(
+            "the lead pod of MiniCluster {name} is {} now, whose collector has not reported yet",
+            holder.pod.name
+        )));
+    }
+    Ok(said)
+}
+
+/// Whether any collector of a MiniCluster reported after its last pod was gone: then there are
+/// others that the watch does not know yet.
+fn is_newer(cluster: &Cluster, ended: Instant) -> bool {
+    let mut snapshots = cluster.slots().filter_map(Slot::snapshot);
+    snapshots.any(|snapshot| snapshot.received.instant > ended)
+}
+
+fn silent(name: &str) -> Error {
+    Error::NotFound(format!(
+        "no collector beside the lead broker (rank 0) of MiniCluster {name} reports"
+    ))
+}
+
+/// What is said of an object that no collector knows.
+pub(super) fn nobody(namespace: &str) -> Error {
+    Error::NotFound(format!("no collector of such an object reports from namespace {namespace}"))
+}

@@ -9,13 +9,18 @@
 //! MiniCluster and autoscalers are those of `deploy/examples`; only the time that an autoscaler
 //! waits before it shrinks is shorter.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use control_plane::{ControlPlane, Extent, MINICLUSTER_CRD, Options};
 use flux_simulator::{
     Config, Simulator,
     instance::{Hold, JobId, Need, Queue, Shape},
 };
+use http::Request;
 use k8s_openapi::api::{autoscaling::v2::HorizontalPodAutoscaler, core::v1::Pod};
 use kube::{Api, ResourceExt as _, api::ListParams};
 use minicluster::{Brokers, MiniCluster, operator, resource};
@@ -24,7 +29,11 @@ use system_tests::{Gateways, TestCa, TestGateway, aggregation, is, plane, within
 use tempfile::TempDir;
 use tokio_util::task::AbortOnDropHandle;
 
-mod object;
+mod deleted;
+mod first_resize;
+mod frozen;
+mod pods;
+mod queue;
 
 /// Longer than a resize takes on a machine that does ten things at once: metrics, autoscaler,
 /// operator, Job controller, scheduler and kwok take turns.
@@ -33,6 +42,9 @@ const DEADLINE: Duration = Duration::from_secs(120);
 /// As in `deploy/examples`.
 const NAME: &str = "flux-sample";
 const MAX_SIZE: u32 = 10;
+
+/// Where the metrics of the namespace are.
+const METRICS: &str = "/apis/custom.metrics.k8s.io/v1beta2/namespaces/default";
 
 /// Seconds that an autoscaler waits before it shrinks; 300 in `deploy/examples`.
 const DOWNSCALE_WINDOW: u32 = 3;
@@ -62,17 +74,17 @@ impl ClosedLoop {
         plane.kubectl(&["wait", "--for=condition=Established", crd]).await.unwrap();
         let operator = tokio::spawn(operator::run(client.clone()));
 
-        let gateway = TestGateway::start(&ca, flags).await;
+        let kubeconfig = of_the_gateway(&plane).await;
+        let kubeconfig = format!("--kubeconfig={}", kubeconfig.display());
+        let flags: Vec<_> = flags.iter().copied().chain([&*kubeconfig]).collect();
+        let gateway = TestGateway::start(&ca, &flags).await;
         let apis = aggregation::by_external_name(&ca.pem(), gateway.api.port());
         plane.apply(&apis).await.unwrap();
         plane.apply(&config_map(&ca)).await.unwrap();
-        plane.apply(&example("minicluster.yaml").to_string()).await.unwrap();
         let sockets = TempDir::new().unwrap();
-        let gateways = Gateways::one(gateway.ingest);
-        let flux = flux(sockets.path());
-        let brokers = Brokers::start(client.clone(), "default", NAME, gateways, flux).await;
+        let brokers = add_minicluster(&plane, &client, &gateway, NAME, sockets.path()).await;
         let this = Self {
-            brokers: brokers.unwrap(),
+            brokers,
             gateway,
             client,
             _operator: AbortOnDropHandle::new(operator),
@@ -80,7 +92,7 @@ impl ClosedLoop {
             plane,
         };
         this.has_brokers(2).await;
-        this.reads("node_online_count", "2").await;
+        this.reads(&of_minicluster("node_online_count"), &["2"]).await;
         Some(this)
     }
 
@@ -94,12 +106,16 @@ impl ClosedLoop {
         (0..number).map(submit).collect()
     }
 
-    /// Creates the autoscaler of an example.
+    /// Creates the autoscaler of an example, that waits less before it shrinks.
     async fn autoscale(&self, example_file: &str) {
-        let mut autoscaler = example(example_file);
-        let window = &mut autoscaler["spec"]["behavior"]["scaleDown"];
-        assert_eq!(window["stabilizationWindowSeconds"], 300);
-        window["stabilizationWindowSeconds"] = DOWNSCALE_WINDOW.into();
+        self.autoscale_as(example(example_file)).await;
+    }
+
+    /// The same with an autoscaler that a test has changed more.
+    async fn autoscale_as(&self, mut autoscaler: Value) {
+        let scale_down = &mut autoscaler["spec"]["behavior"]["scaleDown"];
+        assert_eq!(*scale_down, json!({ "stabilizationWindowSeconds": 300 }));
+        scale_down["stabilizationWindowSeconds"] = DOWNSCALE_WINDOW.into();
         self.plane.apply(&autoscaler.to_string()).await.unwrap();
     }
 
@@ -147,17 +163,29 @@ impl ClosedLoop {
         .await;
     }
 
-    /// Waits until a metric of the MiniCluster is read as this through the aggregator.
-    async fn reads(&self, metric: &str, value: &str) {
-        let path = format!(
-            "/apis/custom.metrics.k8s.io/v1beta2/namespaces/default/\
-             miniclusters.flux-framework.org/{NAME}/{metric}"
-        );
-        within(DEADLINE, &format!("{metric} is {value}"), async || {
-            let answer = self.plane.kubectl(&["get", "--raw", &path]).await;
-            let list = answer.map_err(|error| error.to_string())?;
-            let list: Value = serde_json::from_str(&list).unwrap();
-            if list["items"][0]["value"] == value { Ok(()) } else { Err(list.to_string()) }
+    /// Waits until a list of metrics has these values, read through the aggregator.
+    async fn reads(&self, path: &str, values: &[&str]) {
+        within(DEADLINE, &format!("{path} is {values:?}"), async || {
+            let list = self.read(path).await?;
+            let items = list["items"].as_array().unwrap();
+            let read = items.iter().map(|item| item["value"].as_str().unwrap());
+            if read.eq(values.iter().copied()) { Ok(()) } else { Err(list.to_string()) }
+        })
+        .await;
+    }
+
+    async fn read(&self, path: &str) -> Result<Value, String> {
+        let request = Request::get(path).body(Vec::new()).unwrap();
+        self.client.request(request).await.map_err(|error| error.to_string())
+    }
+
+    /// Waits until the autoscaler says that it does nothing, for this reason.
+    async fn is_frozen(&self, reason: &str, message: &str) {
+        within(DEADLINE, "the autoscaler does nothing and says why", async || {
+            let autoscaler = self.autoscaler().await;
+            let [status, why, text] = autoscaler.condition("ScalingActive");
+            let frozen = [status, why] == ["False", reason] && text.contains(message);
+            if frozen { Ok(()) } else { Err([status, why, text].map(str::to_owned)) }
         })
         .await;
     }
@@ -209,11 +237,44 @@ impl Autoscaler {
     }
 }
 
+/// Applies the example MiniCluster under this name and starts what runs in its pods.
+async fn add_minicluster(
+    plane: &ControlPlane,
+    client: &kube::Client,
+    gateway: &TestGateway,
+    name: &str,
+    sockets: &Path,
+) -> Brokers {
+    let mut minicluster = example("minicluster.yaml");
+    minicluster["metadata"]["name"] = name.into();
+    plane.apply(&minicluster.to_string()).await.unwrap();
+    let gateways = Gateways::one(gateway.ingest);
+    Brokers::start(client.clone(), "default", name, gateways, flux(sockets)).await.unwrap()
+}
+
+/// A kubeconfig of the account that `deploy/` runs gateways under, with the rights it has there.
+async fn of_the_gateway(plane: &ControlPlane) -> PathBuf {
+    for file in ["namespace.yaml", "rbac.yaml"] {
+        let file = deploy().join("base").join(file);
+        let file = format!("--filename={}", file.display());
+        plane.kubectl(&["apply", "--namespace=fluxgauge", &file]).await.unwrap();
+    }
+    plane.service_account_kubeconfig("fluxgauge", "fluxgauge-gateway").await.unwrap()
+}
+
+/// The path of a metric of the MiniCluster.
+fn of_minicluster(metric: &str) -> String {
+    format!("{METRICS}/miniclusters.flux-framework.org/{NAME}/{metric}")
+}
+
 /// A file of `deploy/examples`.
 fn example(file: &str) -> Value {
-    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/examples");
-    let text = fs::read_to_string(examples.join(file)).unwrap();
+    let text = fs::read_to_string(deploy().join("examples").join(file)).unwrap();
     serde_saphyr::from_str(&text).unwrap()
+}
+
+fn deploy() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy")
 }
 
 /// What collectors trust, as `deploy/README.md` says to make it.

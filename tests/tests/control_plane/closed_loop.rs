@@ -50,7 +50,7 @@ const METRICS: &str = "/apis/custom.metrics.k8s.io/v1beta2/namespaces/default";
 const DOWNSCALE_WINDOW: u32 = 3;
 
 /// Decisions of an autoscaler, one a second, after which it would have shrunk if it wanted to.
-const DECISIONS: usize = 8;
+const DECISIONS: usize = 6;
 
 /// Everything but an autoscaler. The MiniCluster has its first two brokers.
 struct ClosedLoop {
@@ -65,13 +65,11 @@ struct ClosedLoop {
 impl ClosedLoop {
     /// Starts it, the gateway with these flags; `None`: there is no Go, and a line says so.
     async fn start(flags: &[&str]) -> Option<Self> {
-        let options = Options { extent: Extent::Pods, ..Options::default() };
+        let options =
+            Options { extent: Extent::Pods, definitions: MINICLUSTER_CRD, ..Options::default() };
         let (plane, ca) = (plane::start(&options).await?, TestCa::new());
         let client = plane::client(&plane).await;
         plane.add_node("node-0", 64).await.unwrap();
-        plane.apply(MINICLUSTER_CRD).await.unwrap();
-        let crd = "crd/miniclusters.flux-framework.org";
-        plane.kubectl(&["wait", "--for=condition=Established", crd]).await.unwrap();
         let operator = tokio::spawn(operator::run(client.clone()));
 
         let kubeconfig = of_the_gateway(&plane).await;

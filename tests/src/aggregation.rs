@@ -8,8 +8,11 @@ use serde_json::{Value, json};
 use crate::ca::SERVICE_NAME;
 
 /// The groups and versions that gateways serve, and their preference.
-pub const VERSIONS: [(&str, &str, u32); 2] =
-    [("custom.metrics.k8s.io", "v1beta2", 200), ("custom.metrics.k8s.io", "v1beta1", 100)];
+pub const VERSIONS: [(&str, &str, u32); 3] = [
+    ("custom.metrics.k8s.io", "v1beta2", 200),
+    ("custom.metrics.k8s.io", "v1beta1", 100),
+    ("external.metrics.k8s.io", "v1beta1", 100),
+];
 
 /// The Service and its namespace, of [`SERVICE_NAME`].
 const SERVICE: (&str, &str) = ("fluxgauge-api", "fluxgauge");

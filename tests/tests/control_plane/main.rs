@@ -2,5 +2,6 @@
 //! it needs Go, and each test starts several hundred megabytes of Kubernetes.
 
 mod available;
+mod closed_loop;
 mod replicas;
 mod start;

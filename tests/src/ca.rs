@@ -6,10 +6,14 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use rustls::{ClientConfig, RootCertStore};
 
 /// The names that certificates are made for. The first one stands for a Service's.
-pub const SERVER_NAMES: [&str; 4] = ["gateway.test", "localhost", "127.0.0.1", SERVICE_NAME];
+pub const SERVER_NAMES: [&str; 5] =
+    ["gateway.test", "localhost", "127.0.0.1", SERVICE_NAME, INGEST_NAME];
 
 /// What kube-apiserver calls a gateway: its Service, as `deploy/` names it.
 pub const SERVICE_NAME: &str = "fluxgauge-api.fluxgauge.svc";
+
+/// What collectors call gateways, as `deploy/` does.
+pub const INGEST_NAME: &str = "fluxgauge-ingest.fluxgauge.svc";
 
 /// An authority that clients trust. A self-signed certificate would not do: rustls refuses an
 /// authority as a server's own certificate.

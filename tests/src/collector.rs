@@ -37,7 +37,7 @@ impl Gateways {
 
 impl Resolve for Gateways {
     async fn resolve(&self, host: &str, _: u16) -> io::Result<Vec<SocketAddr>> {
-        assert_eq!(host, SERVER_NAMES[0]);
+        assert!(SERVER_NAMES.contains(&host), "{host} is no gateway's");
         Ok(self.0.lock().unwrap().clone())
     }
 }

@@ -43,14 +43,27 @@ const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// # Panics
 ///
 /// When it has not within [`DEADLINE`]: says what was waited for, and what there was instead.
-pub async fn eventually<T, E: Debug>(what: &str, mut look: impl AsyncFnMut() -> Result<T, E>) -> T {
+pub async fn eventually<T, E: Debug>(what: &str, look: impl AsyncFnMut() -> Result<T, E>) -> T {
+    within(DEADLINE, what, look).await
+}
+
+/// The same with a deadline of one's own, for what takes others long.
+///
+/// # Panics
+///
+/// When `look` has not succeeded until then.
+pub async fn within<T, E: Debug>(
+    deadline: Duration,
+    what: &str,
+    mut look: impl AsyncFnMut() -> Result<T, E>,
+) -> T {
     let start = Instant::now();
     loop {
         match look().await {
             Ok(found) => return found,
             Err(instead) => assert!(
-                start.elapsed() < DEADLINE,
-                "after {DEADLINE:?} still not: {what}, but {instead:?}"
+                start.elapsed() < deadline,
+                "after {deadline:?} still not: {what}, but {instead:?}"
             ),
         }
         tokio::time::sleep(POLL_INTERVAL).await;

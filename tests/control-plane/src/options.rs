@@ -9,6 +9,9 @@ pub struct Options {
     pub extent: Extent,
     /// How the aggregator reaches API servers behind it.
     pub aggregation: Aggregation,
+    /// CustomResourceDefinitions in YAML that are there before the controllers start: those look for
+    /// new kinds only every 30 s. Empty: none.
+    pub definitions: &'static str,
     /// How often the HorizontalPodAutoscaler decides.
     pub autoscaler_sync_period: Duration,
     /// How long it waits before it shrinks, where an autoscaler does not say.
@@ -43,6 +46,7 @@ impl Default for Options {
         Self {
             extent: Extent::default(),
             aggregation: Aggregation::default(),
+            definitions: "",
             autoscaler_sync_period: Duration::from_secs(1),
             autoscaler_downscale_stabilization: Duration::from_secs(5),
         }

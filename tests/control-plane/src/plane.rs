@@ -14,7 +14,7 @@ use thiserror::Error;
 use tokio::process::Command;
 
 use crate::{
-    Programs,
+    KubectlError, Programs,
     flags::{self, Places},
     kubeconfig,
     options::{Extent, Options},
@@ -60,6 +60,9 @@ pub enum StartError {
     /// There are no keys.
     #[error("cannot make a certificate")]
     Certificate(#[from] rcgen::Error),
+    /// The API server refuses what is to be defined.
+    #[error("cannot define custom resources")]
+    Definitions(#[from] KubectlError),
     /// A file cannot be written.
     #[error("cannot write {path}")]
     Write {
@@ -183,6 +186,9 @@ impl ControlPlane {
         let health = [format!("{}/readyz", self.server), String::new()];
         let apiserver = self.spawn("kube-apiserver", &flags, health)?;
         self.ready(apiserver).await?;
+        if !options.definitions.is_empty() {
+            self.define(options.definitions).await?;
+        }
 
         let mut others = Vec::new();
         if options.extent >= Extent::Controllers {
@@ -195,6 +201,13 @@ impl ControlPlane {
         for part in others {
             self.ready(part).await?;
         }
+        Ok(())
+    }
+
+    async fn define(&self, definitions: &str) -> Result<(), StartError> {
+        self.apply(definitions).await?;
+        let served = ["wait", "--for=condition=Established", "--timeout=60s", "--filename=-"];
+        self.kubectl_with_input(&served, definitions).await?;
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 //! it needs Go, and each test starts several hundred megabytes of Kubernetes.
 
 mod available;
+mod closed_loop;
 mod conformance;
 mod kubectl;
 mod replicas;

@@ -219,7 +219,13 @@ fn an_external_metric_is_explained_by_its_name() {
 fn models_have_the_members_of_answers() {
     let selector = Selector::parse("queue=batch").unwrap();
     let item = MetricValue {
-        object: ObjectReference { kind: "Pod", namespace: "a", name: "b", api_version: "v1" },
+        object: ObjectReference {
+            kind: "Pod",
+            namespace: "a",
+            name: "b",
+            uid: "c",
+            api_version: "v1",
+        },
         metric: "broker_up",
         selector: &selector,
         timestamp: jiff::Timestamp::UNIX_EPOCH,

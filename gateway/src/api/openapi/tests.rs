@@ -13,7 +13,7 @@ use super::{
     super::{Api, Health, State},
     *,
 };
-use crate::{query::Rules, store::Store};
+use crate::{pods, query::Rules};
 
 const V2: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 const V3: &str = "application/com.github.proto-openapi.spec.v3.v1.0+protobuf";
@@ -22,7 +22,9 @@ const V3: &str = "application/com.github.proto-openapi.spec.v3.v1.0+protobuf";
 fn api() -> Api {
     let rules = Rules { max_age: Duration::from_secs(60), service_aliases: Vec::new() };
     let (_, health) = watch::channel(State::Ready);
-    Api::new(Arc::new(Store::default()), rules, Health::new(health))
+    let (_, known) = watch::channel(true);
+    let health = Health::new(health, known);
+    Api::new(Arc::default(), pods::Shared::default(), rules, health)
 }
 
 /// 2026-11-23T19:00:00Z.

@@ -3,7 +3,7 @@
 use std::{fs, path::Path, sync::Arc};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 
 /// The names that certificates are made for. The first one stands for a Service's.
 pub const SERVER_NAMES: [&str; 5] =
@@ -42,13 +42,23 @@ impl TestCa {
         fs::write(dir.join("tls.crt"), cert).unwrap();
     }
 
-    /// What a client needs that trusts this authority alone and speaks the protocols in `alpn`.
+    /// What a client needs that trusts this authority alone and speaks the protocol `alpn`.
     pub fn client_config(&self, alpn: &str) -> Arc<ClientConfig> {
+        self.client_config_of(alpn, rustls::DEFAULT_VERSIONS)
+    }
+
+    /// The same for a client of these versions of TLS.
+    pub fn client_config_of(
+        &self,
+        alpn: &str,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Arc<ClientConfig> {
         crate::install_crypto();
         let mut roots = RootCertStore::empty();
         roots.add(self.0.der().clone()).unwrap();
-        let mut config =
-            ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let mut config = ClientConfig::builder_with_protocol_versions(versions)
+            .with_root_certificates(roots)
+            .with_no_client_auth();
         config.alpn_protocols = vec![alpn.as_bytes().to_vec()];
         Arc::new(config)
     }

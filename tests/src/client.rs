@@ -146,6 +146,13 @@ impl Answer {
     }
 }
 
+/// Whether the server never saw the request, so that any client sends it again elsewhere.
+pub fn is_unsent(error: &(dyn std::error::Error + 'static)) -> bool {
+    error
+        .downcast_ref::<hyper::Error>()
+        .is_some_and(|error| error.is_canceled() || error.is_closed())
+}
+
 /// A GET request.
 pub fn get(path: &str) -> Request<Empty<Bytes>> {
     let uri = format!("https://{}{path}", SERVER_NAMES[0]);

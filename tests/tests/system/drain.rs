@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use rustix::process::{Pid, Signal, kill_process};
 use system_tests::{
     FakeCollector, Process, TestCa, TestGateway,
-    client::{get, metric_path},
+    client::{get, is_unsent, metric_path},
     eventually, fake_collector, is,
 };
 use tempfile::TempDir;
@@ -57,13 +57,6 @@ async fn a_draining_gateway_is_not_ready_and_loses_no_request() {
         assert_eq!(ended.code(), Code::Unavailable, "{ended}");
     };
     tokio::join!(readers, end);
-}
-
-/// Whether the server never saw the request, so that any client sends it again elsewhere.
-fn is_unsent(error: &(dyn std::error::Error + 'static)) -> bool {
-    error
-        .downcast_ref::<hyper::Error>()
-        .is_some_and(|error| error.is_canceled() || error.is_closed())
 }
 
 #[tokio::test]

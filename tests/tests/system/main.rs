@@ -2,8 +2,10 @@
 //! of its tests overlap.
 
 mod ages;
+mod availability;
 mod certificates;
 mod clocks;
+mod connections;
 mod drain;
 mod faults;
 mod gateways;

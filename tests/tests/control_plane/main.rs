@@ -5,5 +5,6 @@ mod available;
 mod closed_loop;
 mod conformance;
 mod kubectl;
+mod leaving;
 mod replicas;
 mod start;

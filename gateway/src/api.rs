@@ -3,22 +3,19 @@
 //! ```text
 //!  request ──▶ Target ─┬─ metric ────▶ query ──▶ list ──┐
 //!  (metrics_api::path) ├─ discovery ─▶ bytes made once ─┼──▶ response
+//!                      ├─ openapi ───▶ bytes made once ─┤
 //!                      └─ health ────▶ state of lib.rs ─┘
 //! ```
 //!
 //! [`Api::answer`] is a function of a request and a moment: it waits for nothing and keeps nothing.
-//! [`Service`] is the thin shell that hyper calls. Whatever is asked, the answer is a document of
+//! [`Service`] is the shell that hyper calls; it has a deadline. Whatever is asked, the answer is a document of
 //! Kubernetes or a `Status`: never a redirect, never HTML, and never a `Retry-After`, which would
 //! put an autoscaler's worker to sleep.
 
-use std::{
-    convert::Infallible,
-    future::{Ready, ready},
-    sync::Arc,
-};
+use std::{sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Request, Response, header::UPGRADE};
+use http::{HeaderValue, Method, Request, Response, header::UPGRADE};
 use http_body_util::Full;
 use metrics_api::{
     Encoding,
@@ -30,11 +27,11 @@ use metrics_api::{
 use tracing::Span;
 
 use crate::{
-    clock::{Clock, Moment},
+    clock::Moment,
     pods,
     query::{Rules, View},
     store::Store,
-    telemetry,
+    telemetry::{AUDIT_ID, Oldest},
 };
 
 mod discovery;
@@ -42,13 +39,13 @@ mod external;
 mod form;
 mod health;
 mod metric;
+mod openapi;
 mod respond;
+mod service;
 
 use form::Groups;
 pub use health::{Health, State};
-
-/// By which kube-apiserver tells its audit log and ours that they mean the same request.
-const AUDIT_ID: HeaderName = HeaderName::from_static("audit-id");
+pub use service::{DEADLINE, LONG_READS, MANY_REPORTERS, Service};
 
 /// Every answer is complete when it is made.
 pub type Body = Full<Bytes>;
@@ -61,30 +58,37 @@ pub struct Api {
     rules: Rules,
     health: Health,
     discovery: discovery::Discovery,
+    openapi: openapi::OpenApi,
 }
 
 impl Api {
     /// An API over what collectors said and what Kubernetes says of pods.
     pub fn new(store: Arc<Store>, pods: pods::Shared, rules: Rules, health: Health) -> Self {
-        Self { store, pods, rules, health, discovery: discovery::Discovery::new() }
+        Self {
+            store,
+            pods,
+            rules,
+            health,
+            discovery: discovery::Discovery::new(),
+            openapi: openapi::OpenApi::new(),
+        }
     }
 
     /// Answers a request as of `now`. What a trace should know is noted in `span`.
     pub fn answer<B>(&self, request: &Request<B>, now: Moment, span: &Span) -> Response<Body> {
-        let encoding = form::encoding(request);
-        // Whoever reads none of the encodings gets failures as JSON.
-        let of_failures = encoding.as_ref().map_or(Encoding::Json, |encoding| *encoding);
-        let response = self
-            .route(request, encoding, now, span)
-            .unwrap_or_else(|status| respond::failure(&status, of_failures));
-        let mut response = form::compressed(request.headers(), response);
-        if let Some(audit_id) = request.headers().get(AUDIT_ID) {
-            response.headers_mut().insert(AUDIT_ID, audit_id.clone());
-        }
-        if request.method() == Method::HEAD {
-            response = respond::without_body(response);
-        }
-        response.map(Body::new)
+        complete(request, |encoding| self.route(request, encoding, now, span))
+    }
+
+    /// Whether the answer may list more objects than can be read in passing.
+    fn may_be_long(&self, path: &str) -> bool {
+        self.store.reporters() > MANY_REPORTERS
+            && match path::parse(path) {
+                Ok(Target::Metric(asked)) => {
+                    !matches!(asked.object, path::Object::Named(_, path::Name::Exact(_)))
+                }
+                Ok(Target::External(_)) => true,
+                _ => false,
+            }
     }
 
     fn route<B>(
@@ -125,8 +129,10 @@ impl Api {
             Target::Groups => Ok(self.discovery.groups(Groups::asked_by(request)?, headers)),
             Target::Group(group) => Ok(self.discovery.group(group, encoding?)),
             Target::Resources(version) => Ok(self.discovery.resources(version, encoding?)),
-            Target::OpenApiV2 | Target::OpenApiV3 | Target::OpenApiV3Document(_) => {
-                Err(Status::unknown_path())
+            Target::OpenApiV2 => Ok(self.openapi.v2(headers)),
+            Target::OpenApiV3 => Ok(self.openapi.v3_index(headers)),
+            Target::OpenApiV3Document(version) => {
+                Ok(self.openapi.v3_document(version, &parameters.hash, headers, now))
             }
             Target::Metric(_) if parameters.watch => Err(Status::method_not_allowed()),
             Target::External(_) if parameters.watch => {
@@ -134,13 +140,13 @@ impl Api {
             }
             Target::Metric(asked) => {
                 let encoding = encoding?;
-                let body = metric::read(read, &asked, &parameters, encoding)?;
-                Ok(respond::document(encoding, body.into()))
+                let answer = metric::read(read, &asked, &parameters, encoding)?;
+                Ok(answer.into_response(encoding))
             }
             Target::External(asked) => {
                 let encoding = encoding?;
-                let body = external::read(read, &asked, &parameters, encoding)?;
-                Ok(respond::document(encoding, body.into()))
+                let answer = external::read(read, &asked, &parameters, encoding)?;
+                Ok(answer.into_response(encoding))
             }
         }
     }
@@ -155,34 +161,43 @@ struct Read<'a> {
     span: &'a Span,
 }
 
+/// What a read found.
+struct Found {
+    body: Vec<u8>,
+    /// When the oldest value was last proved right.
+    oldest: Option<SystemTime>,
+}
+
+impl Found {
+    fn into_response(self, encoding: Encoding) -> Response<Bytes> {
+        let mut response = respond::document(encoding, self.body.into());
+        if let Some(oldest) = self.oldest {
+            response.extensions_mut().insert(Oldest(oldest));
+        }
+        response
+    }
+}
+
 /// An upgrade that curl offers on plain connections; those who do not want it ignore it.
 const HTTP2_IN_THE_CLEAR: HeaderValue = HeaderValue::from_static("h2c");
 
-/// The API as hyper calls it. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Service {
-    api: Arc<Api>,
-    clock: Clock,
-}
-
-impl Service {
-    /// Serves an API by a clock.
-    pub fn new(api: Api, clock: Clock) -> Self {
-        Self { api: Arc::new(api), clock }
+/// Makes a response of an answer or a failure, in the form that the request asks for.
+fn complete<B>(
+    request: &Request<B>,
+    answer: impl FnOnce(Result<Encoding, Status>) -> Result<Response<Bytes>, Status>,
+) -> Response<Body> {
+    let encoding = form::encoding(request);
+    // Whoever reads none of the encodings gets failures as JSON.
+    let of_failures = encoding.as_ref().map_or(Encoding::Json, |encoding| *encoding);
+    let response = answer(encoding).unwrap_or_else(|status| respond::failure(&status, of_failures));
+    let mut response = form::compressed(request.headers(), response);
+    if let Some(audit_id) = request.headers().get(AUDIT_ID) {
+        response.headers_mut().insert(AUDIT_ID, audit_id.clone());
     }
-}
-
-impl<B> hyper::service::Service<Request<B>> for Service {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Ready<Result<Response<Body>, Infallible>>;
-
-    fn call(&self, request: Request<B>) -> Self::Future {
-        let span = telemetry::read_span(&request);
-        let response = span.in_scope(|| self.api.answer(&request, self.clock.now(), &span));
-        telemetry::record_status(&span, response.status());
-        ready(Ok(response))
+    if request.method() == Method::HEAD {
+        response = respond::without_body(response);
     }
+    response.map(Body::new)
 }
 
 #[cfg(test)]

@@ -143,6 +143,11 @@ impl Store {
         (index.namespaces.values().map(|namespace| namespace.len()).sum(), index.reporters)
     }
 
+    /// The number of reporters.
+    pub fn reporters(&self) -> usize {
+        self.index.load().reporters
+    }
+
     /// Claims the slot of a reporter's rank for a new stream.
     ///
     /// # Errors

@@ -20,9 +20,11 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
+mod audit;
 mod export;
 mod spans;
 
+pub use audit::{AUDIT_ID, AUDIT_TARGET, Oldest, audit};
 pub use export::Environment;
 pub use spans::{TARGET, Traces, link_to_sample, read_span, record_status};
 

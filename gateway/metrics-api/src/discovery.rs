@@ -117,7 +117,7 @@ impl Documents {
 }
 
 impl Tagged {
-    fn new(body: Vec<u8>) -> Self {
+    pub(crate) fn new(body: Vec<u8>) -> Self {
         Self { etag: format!("\"{:032X}\"", fnv1a(&body)), body: body.into() }
     }
 }

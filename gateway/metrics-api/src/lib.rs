@@ -1,4 +1,4 @@
-//! The wire forms of the Kubernetes custom metrics API, without any I/O.
+//! The wire forms of the Kubernetes custom and external metrics APIs, without any I/O.
 //!
 //! Everything is a function from text to values or from values to bytes. The crate knows what
 //! Kubernetes asks and how an answer is spelled; it knows neither where a number comes from nor
@@ -6,7 +6,7 @@
 //!
 //! ```text
 //!  request line ──▶ path, parameters, accept, selector ──▶ (the server finds the values)
-//!  response body ◀── custom, discovery, status ◀── quantity
+//!  response body ◀── encoding ◀── custom, external, discovery, openapi, status ◀── quantity
 //! ```
 //!
 //! What always holds: no input panics, and every length is bounded by a named constant.
@@ -17,6 +17,7 @@ pub mod discovery;
 pub mod encoding;
 pub mod external;
 pub mod group_version;
+pub mod openapi;
 pub mod parameters;
 pub mod path;
 mod percent;

@@ -19,6 +19,8 @@ pub struct Parameters<'a> {
     pub metric_label_selector: Cow<'a, str>,
     /// `watch`, unless it is `false` or `0`.
     pub watch: bool,
+    /// `hash`, of OpenAPI documents: the hash of the one that is meant.
+    pub hash: Cow<'a, str>,
     /// `verbose`, of the endpoints for probes.
     pub verbose: bool,
     /// `exclude`, of the endpoints for probes: checks to leave out.
@@ -62,6 +64,7 @@ impl<'a> Parameters<'a> {
                     series = Some(decode("metricLabelSelector")?);
                 }
                 Some("watch") => read.watch = !matches!(value, "false" | "0"),
+                Some("hash") => read.hash = decode("hash")?,
                 Some("verbose") => read.verbose = true,
                 Some("exclude") => read.exclude.push(decode("exclude")?),
                 _ => {}

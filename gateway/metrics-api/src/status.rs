@@ -49,6 +49,8 @@ pub enum Reason {
     UriTooLong,
     /// 500: this server has a fault.
     InternalError,
+    /// 504: the answer would come too late.
+    Timeout,
 }
 
 impl Reason {
@@ -61,6 +63,7 @@ impl Reason {
             Self::NotAcceptable => 406,
             Self::UriTooLong => 414,
             Self::InternalError => 500,
+            Self::Timeout => 504,
         }
     }
 
@@ -73,6 +76,7 @@ impl Reason {
             Self::NotAcceptable => "NotAcceptable",
             Self::UriTooLong => "",
             Self::InternalError => "InternalError",
+            Self::Timeout => "Timeout",
         }
     }
 }

@@ -95,7 +95,10 @@ fn paths() -> Bytes {
         paths.push(format!("/apis/{}", group.name()));
         paths.extend(group.versions().iter().map(|version| format!("/apis/{}", version.name())));
     }
-    paths.extend(["/healthz", "/livez", "/readyz", "/version"].map(str::to_owned));
+    paths.extend(
+        ["/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
+            .map(str::to_owned),
+    );
     format!("{:#}\n", json!({ "paths": paths })).into()
 }
 

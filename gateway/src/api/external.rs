@@ -7,7 +7,7 @@ use metrics_api::{
     path,
 };
 
-use super::{Read, metric};
+use super::{Found, Read, metric};
 use crate::query::{self, Error, External, MINICLUSTER_LABEL};
 
 /// Reads a metric and writes the list that answers.
@@ -20,7 +20,7 @@ pub(super) fn read(
     asked: &path::External<'_>,
     parameters: &Parameters<'_>,
     encoding: Encoding,
-) -> Result<Vec<u8>, Status> {
+) -> Result<Found, Status> {
     let selector = metric::selector(&parameters.label_selector)?;
     let failure = |error| failure(&error, asked, &selector);
     let request = query::ExternalRequest {
@@ -35,7 +35,8 @@ pub(super) fn read(
         values.push(value(&asked.metric, one).map_err(failure)?);
     }
     metric::link_samples(read.span, found.iter().map(|one| &one.item));
-    Ok(encoding.encode(&List { items: &values }))
+    let body = encoding.encode(&List { items: &values });
+    Ok(Found { body, oldest: found.iter().map(|one| one.item.produced).min() })
 }
 
 fn value<'a>(metric: &'a str, found: &'a External) -> Result<MetricValue<'a>, Error> {

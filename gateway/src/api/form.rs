@@ -21,7 +21,7 @@ use metrics_api::{
 ///
 /// A `Status` that names the encodings there are; the client reads none of them.
 pub(super) fn encoding<B>(request: &Request<B>) -> Result<Encoding, Status> {
-    let encoding = negotiate(request, &Encoding::OFFERED)?;
+    let encoding = negotiate(request.headers(), &Encoding::OFFERED)?;
     Ok(if is_pretty(request) { encoding.pretty() } else { encoding })
 }
 
@@ -43,7 +43,7 @@ impl Groups {
     pub(super) fn asked_by<B>(request: &Request<B>) -> Result<Self, Status> {
         let [json, yaml, protobuf] = Encoding::OFFERED.map(Self::Legacy);
         let [v2, v2beta1] = [Aggregated::V2, Aggregated::V2Beta1].map(Self::Aggregated);
-        Ok(match negotiate(request, &[json, yaml, protobuf, v2, v2beta1])? {
+        Ok(match negotiate(request.headers(), &[json, yaml, protobuf, v2, v2beta1])? {
             Self::Legacy(encoding) if is_pretty(request) => Self::Legacy(encoding.pretty()),
             form => form,
         })
@@ -59,8 +59,16 @@ impl From<Groups> for Offer {
     }
 }
 
-fn negotiate<B, T: Copy + Into<Offer>>(request: &Request<B>, offers: &[T]) -> Result<T, Status> {
-    let values = request.headers().get_all(ACCEPT).iter();
+/// The best of the offers.
+///
+/// # Errors
+///
+/// As [`encoding`].
+pub(super) fn negotiate<T: Copy + Into<Offer>>(
+    headers: &HeaderMap,
+    offers: &[T],
+) -> Result<T, Status> {
+    let values = headers.get_all(ACCEPT).iter();
     // A value that is no text matches no offer, as if it named an unknown type.
     let values = values.map(|value| value.to_str().unwrap_or("unknown/unknown"));
     accept::negotiate(values, offers)

@@ -9,7 +9,7 @@ use metrics_api::{
 };
 use tracing::Span;
 
-use super::Read;
+use super::{Found, Read};
 use crate::{
     query::{self, Error, Item, Name, Object, Request},
     telemetry,
@@ -66,7 +66,7 @@ pub(super) fn read(
     asked: &path::Metric<'_>,
     parameters: &Parameters<'_>,
     encoding: Encoding,
-) -> Result<Vec<u8>, Status> {
+) -> Result<Found, Status> {
     let object_selector = selector(&parameters.label_selector)?;
     let metric_selector = selector(&parameters.metric_label_selector)?;
 
@@ -86,7 +86,8 @@ pub(super) fn read(
         values.push(value(kind, &request, item).map_err(failure)?);
     }
     link_samples(read.span, &items);
-    Ok(encoding.encode(&custom::List { version: asked.version, items: &values }))
+    let body = encoding.encode(&custom::List { version: asked.version, items: &values });
+    Ok(Found { body, oldest: items.iter().map(|item| item.produced).min() })
 }
 
 /// Reads a selector of a query.

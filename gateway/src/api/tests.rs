@@ -10,7 +10,11 @@ use serde_json::{Value, json};
 use tokio::{sync::watch, time::Instant};
 
 use super::*;
-use crate::model::{ClusterKey, Reporter, Series, SeriesMap, Snapshot, Source};
+use crate::{
+    clock::Clock,
+    model::{ClusterKey, Reporter, Series, SeriesMap, Snapshot, Source},
+    telemetry,
+};
 
 mod discovery;
 mod external;
@@ -19,8 +23,8 @@ mod forms;
 const HPC: &str = "/apis/custom.metrics.k8s.io/v1beta2/namespaces/hpc";
 
 /// An API over MiniClusters, all proved 1 s ago.
-struct Fixture {
-    api: Api,
+pub(super) struct Fixture {
+    pub(super) api: Api,
     now: Moment,
     state: watch::Sender<State>,
     pods: pods::Shared,
@@ -28,12 +32,12 @@ struct Fixture {
 }
 
 /// A MiniCluster of a fixture. It has the queue `batch`.
-struct Fake {
-    namespace: &'static str,
-    name: &'static str,
-    brokers: u32,
-    nodes: f64,
-    age: Duration,
+pub(super) struct Fake {
+    pub(super) namespace: &'static str,
+    pub(super) name: &'static str,
+    pub(super) brokers: u32,
+    pub(super) nodes: f64,
+    pub(super) age: Duration,
 }
 
 impl Default for Fake {
@@ -74,7 +78,7 @@ impl Fixture {
         Self::of(&[Fake { nodes, ..Fake::default() }])
     }
 
-    fn of(fakes: &[Fake]) -> Self {
+    pub(super) fn of(fakes: &[Fake]) -> Self {
         let store = Arc::new(Store::default());
         let wall = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_460_401_700);
         let now = Moment { instant: Instant::now(), wall };
@@ -407,6 +411,40 @@ fn head_has_the_headers_of_get_and_no_body() {
     let (get, head) = (fixture.get(&uri), fixture.answer(Request::head(&uri), fixture.now));
     assert_eq!((head.status, head.body.as_str()), (200, ""));
     assert_eq!(head.headers[CONTENT_LENGTH], get.body.len().to_string());
+}
+
+#[test]
+fn a_read_is_logged_with_its_audit_id_its_latency_and_its_age() {
+    use hyper::service::Service as _;
+
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let writer = Arc::new(file.reopen().expect("the file"));
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_max_level(tracing::Level::DEBUG)
+        .with_writer(writer)
+        .finish();
+    let service = Service::new(Fixture::new().api, Clock::system());
+    let (uri, unknown) = (
+        format!("{HPC}/miniclusters.flux-framework.org/mc0/node_up_count?pretty=true"),
+        format!("{HPC}/miniclusters.flux-framework.org/mc9/node_up_count"),
+    );
+    tracing::subscriber::with_default(subscriber, || {
+        for uri in [&uri, &unknown] {
+            let request = Request::get(uri).header("Audit-ID", "a-1").body(()).expect("a request");
+            drop(service.call(request));
+        }
+    });
+    let text = std::fs::read_to_string(file.path()).expect("lines");
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let lines: Vec<_> = lines.filter(|line| line["target"] == telemetry::AUDIT_TARGET).collect();
+    let [found, missing] = &*lines else { panic!("{text}") };
+    assert_eq!(found["audit_id"], "a-1");
+    assert_eq!(found["path"], uri.trim_end_matches("?pretty=true"));
+    assert_eq!((&found["status"], &found["query"]), (&json!(200), &json!("pretty=true")));
+    assert!(found["latency_us"].is_u64() && found["age_ms"].is_u64(), "{found}");
+    assert_eq!((&missing["status"], &missing["age_ms"]), (&json!(404), &Value::Null));
 }
 
 #[test]

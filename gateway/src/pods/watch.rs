@@ -180,3 +180,6 @@ fn keep(held: &mut Held, pod: api::Pod) -> Result<bool, TooMany> {
     held.insert(key, Arc::new(pod));
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests;

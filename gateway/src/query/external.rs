@@ -104,26 +104,27 @@ impl Reader<'_> {
         });
         let values = values.collect::<Result<Vec<_>, _>>()?;
         if values.is_empty() {
-            self.has_none(snapshot)?;
+            self.has_none(snapshot, all)?;
         }
         Ok(values)
     }
 
-    /// Whether a snapshot without a series that matches says that there is none. It does where a
-    /// label was asked for, such as a queue, and what reports the series works.
-    fn has_none(&self, snapshot: &Snapshot) -> Result<(), Error> {
+    /// Whether a snapshot without a series that matches says that there is none. The instance's
+    /// own series must be there, and left out by the selector; a queue need not be there, if what
+    /// reports queues works.
+    fn has_none(&self, snapshot: &Snapshot, all: &[Series]) -> Result<(), Error> {
         let Some(known) = self.known else {
             return Ok(());
         };
-        let requirements = self.request.metric_selector.requirements();
-        let narrowed = requirements.iter().any(|asked| asked.key != MINICLUSTER_LABEL);
+        if !self.wants_queues() {
+            let is_there = all.iter().any(|series| series.label(QUEUE_LABEL).is_none());
+            return if is_there { Ok(()) } else { Err(self.absent(snapshot)) };
+        }
         let wanted = origin(known, self.request.metric_selector).name();
         let source = snapshot.sources.iter().find(|source| *source.name == *wanted);
         let age = source.and_then(|source| snapshot.age(source, self.now));
         match (source, age) {
-            (Some(source), Some(age)) if source.failure.is_none() && narrowed => {
-                self.fresh(age, Some(source))
-            }
+            (Some(source), Some(age)) if source.failure.is_none() => self.fresh(age, Some(source)),
             _ => Err(self.absent(snapshot)),
         }
     }

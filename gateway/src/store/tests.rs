@@ -130,3 +130,17 @@ async fn a_full_store_refuses_a_new_rank_and_still_takes_a_known_one() {
     assert_eq!(store.sizes(), (MAX_REPORTERS / 128, MAX_REPORTERS));
     drop(writers);
 }
+
+#[tokio::test]
+async fn a_read_takes_no_lock() {
+    let store = Arc::new(Store::default());
+    let writer = claim(&store, 0, 100.0).expect("first claim");
+    writer.publish(snapshot(writer.reporter())).expect("owner publishes");
+    // A writer that stopped at its worst moment: a read that needs either lock would hang here.
+    let _changing = store.changing();
+    let claim = writer.slot.claim();
+    assert_eq!(newest(&store), Some(100.0));
+    assert_eq!(store.namespace("hpc").map(|namespace| namespace.len()), Some(1));
+    assert_eq!((store.reporters(), store.sizes()), (1, (1, 1)));
+    drop(claim);
+}

@@ -20,7 +20,7 @@ use opentelemetry_sdk::{propagation::TraceContextPropagator, trace::SpanData};
 use tracing::{Span, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use super::export::Pipeline;
+use super::{audit::audit_id, export::Pipeline};
 use crate::model::{ClusterKey, Provenance};
 
 /// The target of spans that are exported.
@@ -44,6 +44,7 @@ pub fn read_span<B>(request: &Request<B>) -> Span {
         http.response.status_code = Empty,
         url.path = request.uri().path(),
         url.query = request.uri().query(),
+        k8s.audit_id = audit_id(request.headers()),
     );
     if !span.is_disabled() {
         let caller = caller(request.headers());

@@ -130,6 +130,7 @@ fn read(sample: &Provenance, sampled: bool) {
     let request = Request::get("/apis/x?labelSelector=a")
         .header("traceparent", format!("00-{}-{}-{flags}", "aa".repeat(16), "bb".repeat(8)))
         .header("tracestate", "vendor=1")
+        .header(AUDIT_ID, "a-1")
         .body(())
         .unwrap();
     let span = read_span(&request);
@@ -175,6 +176,7 @@ async fn a_read_continues_its_callers_trace_and_links_to_the_samples_way() {
     assert_eq!(attribute(&read.attributes, "url.path").unwrap(), "/apis/x");
     assert_eq!(attribute(&read.attributes, "url.query").unwrap(), "labelSelector=a");
     assert_eq!(attribute(&read.attributes, "http.response.status_code").unwrap(), "200");
+    assert_eq!(attribute(&read.attributes, "k8s.audit_id").unwrap(), "a-1");
     let [link] = &*read.links else { panic!("{} links", read.links.len()) };
     assert_eq!((&*link.trace_id, &*link.span_id), (&[0x11; 16][..], &[0x22; 8][..]));
 }

@@ -60,6 +60,8 @@ fn each_series_is_there_once_and_a_total_never_beside_its_parts() {
 fn a_minicluster_without_such_a_queue_adds_nothing_unless_nobody_knows() {
     let none = error(ask(&two(), "node_up_count", "queue=nosuch"));
     assert_eq!(none, "no MiniCluster of namespace hpc has a series that matches");
+    let none = error(ask(&two(), "node_up_count", "color=red"));
+    assert_eq!(none, "no MiniCluster of namespace hpc has a series that matches");
     // Its source has failed: there may be such a queue.
     let failed = error(ask(&two(), "job_queue_state_run_count", "queue=nosuch"));
     assert_eq!(failed, "MiniCluster mc0: job-list.job-stats: EPERM (1): insufficient role");
@@ -69,6 +71,8 @@ fn a_minicluster_without_such_a_queue_adds_nothing_unless_nobody_knows() {
 fn a_metric_that_a_flux_release_lacks_is_no_part_to_leave_out() {
     let lacking = error(ask(&two(), "node_free_count", ""));
     assert_eq!(lacking, "MiniCluster mc0: Flux 0.88.0 does not report it");
+    let lacking = error(ask(&two(), "node_free_count", "!queue"));
+    assert!(lacking.starts_with("MiniCluster mc0: "), "{lacking}");
 }
 
 #[test]

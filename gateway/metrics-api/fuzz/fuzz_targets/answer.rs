@@ -1,0 +1,7 @@
+#![no_main]
+
+#[path = "../../tests/corpus/check.rs"]
+#[allow(dead_code, reason = "each target has a function of its own")]
+mod check;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| check::answer(input));

@@ -1,6 +1,7 @@
 //! What holds of the source tree and no compiler checks.
 
 use std::{
+    collections::HashMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -87,6 +88,63 @@ fn every_module_says_what_it_is() {
         .filter(|file| !read(file).lines().take(10).any(|line| line.starts_with("//!")))
         .collect();
     assert!(silent.is_empty(), "no //! at the beginning of {silent:#?}");
+}
+
+#[test]
+fn every_point_has_a_test_that_exists() {
+    let readme = read(&root().join("tests/README.md"));
+    let (_, table) = readme.split_once("| point | what it says | test |\n").expect("a table");
+    let rows = table.lines().skip(1).take_while(|line| line.starts_with('|'));
+    let tests: HashMap<_, _> = rust_files(&root()).flat_map(|file| tests(&read(&file))).collect();
+    let mut points = Vec::new();
+    for row in rows {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        let ["", point, _, named, ""] = cells[..] else { panic!("three cells in {row}") };
+        points.push(point.parse::<usize>().unwrap());
+        // Beside the tests of every run some have tests that take long.
+        let (always, ignored) = named.split_once("; ignored: ").unwrap_or((named, ""));
+        let names = |text: &str| -> Vec<String> {
+            text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+        };
+        assert!(named.ends_with("trust") || !names(always).is_empty(), "no test of {point}");
+        for (name, is_ignored) in names(always)
+            .into_iter()
+            .map(|name| (name, false))
+            .chain(names(ignored).into_iter().map(|name| (name, true)))
+        {
+            let found = tests.get(&name);
+            assert_eq!(found, Some(&is_ignored), "{name} of point {point}: is it ignored?");
+        }
+    }
+    assert_eq!(points, (1..=78).collect::<Vec<_>>());
+}
+
+/// The tests in a source, and whether they are ignored.
+fn tests(source: &str) -> Vec<(String, bool)> {
+    let (mut found, mut is_test, mut is_ignored) = (Vec::new(), false, false);
+    for line in source.lines().map(str::trim) {
+        if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
+            is_test = true;
+        } else if line.starts_with("#[ignore") {
+            is_ignored = true;
+        } else if !line.starts_with("//") && !line.starts_with("#[") {
+            let declared = line.trim_start_matches("async ").strip_prefix("fn ");
+            if let Some((name, _)) =
+                declared.filter(|_| is_test).and_then(|rest| rest.split_once('('))
+            {
+                found.push((name.to_owned(), is_ignored));
+            }
+            (is_test, is_ignored) = (false, false);
+        }
+    }
+    found
+}
+
+#[test]
+fn tests_are_found_with_and_without_a_runtime() {
+    let source = "#[test]\nfn a() {}\n\n    #[tokio::test]\n    #[ignore = \"long\"]\n    // Why.\n    \
+                  async fn b() {}\nfn c() {}\n";
+    assert_eq!(tests(source), [("a".to_owned(), false), ("b".to_owned(), true)]);
 }
 
 fn root() -> PathBuf {

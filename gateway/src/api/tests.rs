@@ -19,6 +19,7 @@ use crate::{
 mod discovery;
 mod external;
 mod forms;
+mod sweep;
 
 const HPC: &str = "/apis/custom.metrics.k8s.io/v1beta2/namespaces/hpc";
 

@@ -79,6 +79,9 @@ pub(super) fn add(store: &Arc<Store>, now: Moment, fake: &Fake) {
             instance.insert("of_tomorrow".into(), series(&[(None, 7.0, SCHED)]));
         }
         let up = series(&[(None, 1.0, BROKER)]);
+        let jobs =
+            [(None, 3.0, BROKER), (Some("batch"), 2.0, BROKER), (Some("debug"), 1.0, BROKER)];
+        let jobs = series(&jobs);
         let writer = store.claim(Arc::clone(&reporter)).expect("claim");
         writer
             .publish(Snapshot {
@@ -91,7 +94,7 @@ pub(super) fn add(store: &Arc<Store>, now: Moment, fake: &Fake) {
                     source(Origin::Broker, None),
                 ]),
                 instance,
-                broker: SeriesMap::from([("broker_up".into(), up)]),
+                broker: [("broker_up".into(), up), ("jobs_of_tomorrow".into(), jobs)].into(),
             })
             .expect("publish");
     }
@@ -219,6 +222,19 @@ fn pods_have_the_values_of_brokers_and_are_selected_by_the_operators_labels() {
     assert_eq!(values(pods(Name::All, "")).len(), 4);
     assert_eq!(values(pods(Name::Exact("mc0-1"), "")), [("mc0-1".into(), 1.0)]);
     assert!(error(pods(Name::All, "hpa-selector=other")).contains("no collector"));
+}
+
+#[test]
+fn a_pod_has_one_item_whatever_series_match() {
+    let pods = |selector| ask(&mc0(), Object::Pod(Name::All), "jobs_of_tomorrow", ("", selector));
+    let both = |value| [("mc0-0".to_owned(), value), ("mc0-1".to_owned(), value)];
+    assert_eq!(values(pods("")), both(3.0));
+    assert_eq!(values(pods("queue=batch")), both(2.0));
+    for several in ["queue", "queue in (batch,debug)"] {
+        let refused = pods(several);
+        assert!(matches!(refused, Err(Error::Bad(_))), "{refused:?}");
+        assert!(error(refused).contains("leaves several series"));
+    }
 }
 
 #[test]

@@ -37,10 +37,9 @@ Examples:
 
 With --kubernetes, etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kubectl are the
 real ones, and MiniCluster, HPA and APIServices those of deploy/; kubelets, the Flux Operator and
-Flux are played. The demo prints lines for kubectl, such as `kubectl get hpa -w`. Where Cargo built
-this program, the control plane is built beside it, in target/control-plane, else in
-$XDG_CACHE_HOME/fluxgauge or ~/.cache/fluxgauge; it takes 180 MB there, and Go's build cache more. It
-runs with 700 MB of memory, from the second time within 15 s.
+Flux are played. The demo prints lines for kubectl, such as `kubectl get hpa -w`. The control plane
+takes 180 MB of disk, beside Go's build cache, and 700 MB of memory. Where Cargo built this program
+it is kept in target/control-plane, else in $XDG_CACHE_HOME/fluxgauge or ~/.cache/fluxgauge.
 
 What to try: the demo prints lines for curl, and the process ids of what it started. Kill the
 simulator, and the values turn into a 404 that says how old the last sample is. Stop it or the
@@ -197,6 +196,7 @@ mod tests {
         let demo = demo(&[]).unwrap();
         assert_eq!((demo.api_port, demo.ingest_port), (0, 0));
         assert_eq!(demo.max_age, Duration::from_secs(10));
+        assert!(!demo.kubernetes);
         assert!(demo.length.is_none() && demo.dir.is_none() && demo.flux_uri.is_none());
     }
 
@@ -208,6 +208,10 @@ mod tests {
             (&["--max-age", "2days"], "not from 100ms to 1day"),
             (&["--api-port", "65536"], "65536 is not in 0..=65535"),
             (&["--flux-uri", "/run/flux/local"], "give the broker's socket as local:///path"),
+            (
+                &["--kubernetes", "--flux-uri", "local:///a"],
+                "cannot be used with '--flux-uri <URI>'",
+            ),
             (&["--form", "20s"], "unexpected argument '--form' found"),
             (&["now"], "unexpected argument 'now' found"),
         ];

@@ -44,7 +44,9 @@ pub fn programs() -> Option<Programs> {
     };
     let programs = Programs::build(&go, &dir(), |progress| match progress {
         Progress::Waits => say("waiting for another test that builds the control plane"),
-        Progress::Begins => say("building the control plane: 5 minutes or more the first time"),
+        Progress::Begins { .. } => {
+            say("building the control plane: 5 minutes or more the first time");
+        }
         Progress::Line(_) => {}
     });
     Some(programs.unwrap_or_else(|error| panic!("{error}")))

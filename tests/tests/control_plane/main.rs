@@ -3,5 +3,7 @@
 
 mod available;
 mod closed_loop;
+mod installed;
+mod reads;
 mod replicas;
 mod start;

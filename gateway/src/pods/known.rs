@@ -19,8 +19,8 @@ type Indexes<'a> = BTreeMap<u32, Vec<&'a Arc<Pod>>>;
 const MAX_ENDED: usize = MAX_PODS;
 
 impl Known {
-    /// What is known after a change, from all pods that count. MiniClusters without any pod are remembered as ended for as
-    /// long as `remember`.
+    /// What is known after a change, from all pods that count. MiniClusters without any pod are
+    /// remembered as ended for as long as `remember`.
     pub fn next<'a>(
         &self,
         pods: impl Iterator<Item = &'a Arc<Pod>>,

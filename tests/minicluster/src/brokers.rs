@@ -96,7 +96,8 @@ impl<R: Resolve + Clone + 'static> Follower<R> {
 
     /// Makes what runs what the pods say.
     async fn settle(&mut self, pods: &[Arc<Pod>]) {
-        let gone = |uid: &String| !pods.iter().any(|pod| pod.metadata.uid.as_ref() == Some(uid));
+        let is = |pod: &Pod, uid: &String| pod.metadata.uid.as_ref() == Some(uid);
+        let gone = |uid: &String| !pods.iter().any(|pod| is(pod, uid) && !has_ended(pod));
         let ended: Vec<_> = self.running.keys().filter(|uid| gone(uid)).cloned().collect();
         for uid in ended {
             if let Some(broker) = self.running.remove(&uid) {
@@ -135,6 +136,12 @@ impl<R: Resolve + Clone + 'static> Follower<R> {
             }
         }
     }
+}
+
+/// Whether all its containers have ended for good.
+fn has_ended(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Succeeded" | "Failed"))
 }
 
 fn is_ready(pod: &Pod) -> bool {

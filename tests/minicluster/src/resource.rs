@@ -30,10 +30,16 @@ pub struct Spec {
 
 /// What pods have in common.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Pod {
     /// Labels beside those of the operator.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+    /// The account that they run under.
+    pub service_account_name: Option<String>,
+    /// Whether its token is mounted; not, if not said.
+    #[serde(default)]
+    pub automount_service_account_token: bool,
 }
 
 /// A container of each pod.

@@ -21,7 +21,10 @@ use flux_simulator::{
     instance::{Hold, JobId, Need, Queue, Shape},
 };
 use http::Request;
-use k8s_openapi::api::{autoscaling::v2::HorizontalPodAutoscaler, core::v1::Pod};
+use k8s_openapi::api::{
+    autoscaling::v2::{HorizontalPodAutoscaler, HorizontalPodAutoscalerStatus},
+    core::v1::Pod,
+};
 use kube::{Api, ResourceExt as _, api::ListParams};
 use minicluster::{Brokers, MiniCluster, operator, resource};
 use serde_json::{Value, json};
@@ -119,7 +122,7 @@ impl ClosedLoop {
 
     async fn autoscaler(&self) -> Autoscaler {
         let api: Api<HorizontalPodAutoscaler> = Api::default_namespaced(self.client.clone());
-        Autoscaler(api.get(NAME).await.unwrap())
+        Autoscaler(api.get(NAME).await.unwrap().status.unwrap_or_default())
     }
 
     async fn minicluster(&self) -> MiniCluster {
@@ -204,15 +207,14 @@ impl ClosedLoop {
     }
 }
 
-/// A HorizontalPodAutoscaler as Kubernetes has it.
+/// What an autoscaler says of itself.
 #[derive(Debug)]
-struct Autoscaler(HorizontalPodAutoscaler);
+struct Autoscaler(HorizontalPodAutoscalerStatus);
 
 impl Autoscaler {
     /// Status, reason and message of a condition.
     fn condition(&self, kind: &str) -> [&str; 3] {
-        let status = self.0.status.as_ref();
-        let conditions = status.and_then(|status| status.conditions.as_deref()).unwrap_or_default();
+        let conditions = self.0.conditions.as_deref().unwrap_or_default();
         let found = conditions.iter().find(|condition| condition.type_ == kind);
         found.map_or([""; 3], |found| {
             let texts = [&found.reason, &found.message];
@@ -223,8 +225,7 @@ impl Autoscaler {
 
     /// What it says is the average of its n-th metric, per replica.
     fn average(&self, n: usize) -> Option<&str> {
-        let metrics = self.0.status.as_ref()?.current_metrics.as_ref()?;
-        let metric = metrics.get(n)?;
+        let metric = self.0.current_metrics.as_ref()?.get(n)?;
         let current = match metric.type_.as_str() {
             "Object" => &metric.object.as_ref()?.current,
             "External" => &metric.external.as_ref()?.current,

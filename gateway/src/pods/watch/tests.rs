@@ -48,7 +48,8 @@ async fn one_pod_too_many_ends_the_watch() {
         let list = (0..pods).map(|index| Event::InitApply(pod(index)));
         let events = [Event::Init].into_iter().chain(list).chain([Event::InitDone]);
         // The stream ends here; that of an API server does only when there are too many.
-        Watch::new(&shared, Duration::ZERO, &listed).run(stream::iter(events.map(Ok))).await;
+        let events = stream::iter(events.map(Ok));
+        Box::pin(Watch::new(&shared, Duration::ZERO, &listed).run(events)).await;
         matches!(&**shared.load(), Pods::Known(_))
     };
     assert!(run(MAX_PODS).await);

@@ -51,7 +51,8 @@ pub(super) fn job(minicluster: &MiniCluster) -> Job {
             volumes: Some(volumes(minicluster)),
             subdomain: Some(name),
             restart_policy: Some("OnFailure".to_owned()),
-            automount_service_account_token: Some(false),
+            service_account_name: spec.pod.service_account_name.clone(),
+            automount_service_account_token: Some(spec.pod.automount_service_account_token),
             ..PodSpec::default()
         }),
     };
@@ -140,3 +141,6 @@ fn volumes(minicluster: &MiniCluster) -> Vec<Volume> {
     let all = minicluster.spec.containers.iter().flat_map(|container| &container.volumes);
     all.map(volume).collect()
 }
+
+#[cfg(test)]
+mod tests;

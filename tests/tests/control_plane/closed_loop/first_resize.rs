@@ -16,7 +16,7 @@ async fn a_status_of_0_before_the_first_resize_spoils_what_is_shown_but_no_decis
     // Two jobs by no replicas.
     let shown = autoscaler.average(0).unwrap();
     assert_ne!(shown, "1");
-    let status = autoscaler.0.status.as_ref().unwrap();
+    let status = &autoscaler.0;
     assert_eq!((status.current_replicas, status.desired_replicas), (Some(2), 2));
     cluster.decides_again().await;
     let minicluster = cluster.minicluster().await;

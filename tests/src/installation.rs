@@ -38,8 +38,7 @@ impl Installation {
     pub fn run(name: &str, program: &str, test: impl AsyncFnOnce(&Self)) {
         network_namespace::run(name, async {
             let Some(this) = Self::start().await else { return };
-            let (plane, folder) = (&this.plane, this.folder.path());
-            let kubelet = Kubelet::new(plane, NAMESPACE, program, &this.ca, folder).await;
+            let kubelet = Kubelet::new(&this.plane, NAMESPACE, program, &this.ca).await;
             tokio::select! {
                 () = kubelet.run() => {}
                 () = test(&this) => {}
@@ -96,13 +95,23 @@ impl Installation {
         .await;
     }
 
-    /// Runs commands as a user would in a checkout, who has made a certificate. A warning of
-    /// kubectl is an error, as is a field that the API server does not know.
+    /// Runs commands as a user would in a checkout, who has made a certificate. Returns what they
+    /// print.
     ///
     /// # Panics
     ///
     /// When one fails: says which, and why.
     pub async fn shell(&self, commands: &str) -> String {
+        self.try_shell(commands).await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The same where they may fail. A warning of kubectl is a failure, as is a field that the API
+    /// server does not know.
+    ///
+    /// # Errors
+    ///
+    /// What they print until one fails, which, and why.
+    pub async fn try_shell(&self, commands: &str) -> Result<String, String> {
         let path = std::env::var("PATH").unwrap();
         let output = Command::new("bash")
             .args(["-euxo", "pipefail", "-c", commands])
@@ -115,8 +124,7 @@ impl Installation {
             .unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let (out, err) = (text(&output.stdout), text(&output.stderr));
-        assert!(output.status.success(), "{out}\n{err}");
-        out
+        if output.status.success() { Ok(out) } else { Err(format!("{out}\n{err}")) }
     }
 
     /// The gateways' pods that are there to stay and have an address, oldest first.
@@ -140,7 +148,7 @@ impl Installation {
 
     /// What a replica has logged, also one that is gone.
     pub fn log(&self, replica: &Pod) -> String {
-        fs::read_to_string(kubelet::log(self.folder.path(), &replica.name_any())).unwrap()
+        fs::read_to_string(kubelet::log(&self.plane, &replica.name_any())).unwrap()
     }
 
     /// Makes a new certificate and key, `tls.crt` and `tls.key`.

@@ -47,8 +47,6 @@ pub struct Kubelet<'a> {
     namespace: String,
     program: PathBuf,
     ca: &'a TestCa,
-    /// Logs, and a folder for each pod.
-    folder: &'a Path,
     /// By the UID of the pod.
     running: BTreeMap<String, Container>,
 }
@@ -71,7 +69,6 @@ impl<'a> Kubelet<'a> {
         namespace: &str,
         program: &str,
         ca: &'a TestCa,
-        folder: &'a Path,
     ) -> Self {
         let client = crate::plane::client(plane).await;
         let node = json!({ "apiVersion": "v1", "kind": "Node", "metadata": { "name": NODE } });
@@ -83,7 +80,6 @@ impl<'a> Kubelet<'a> {
             namespace: namespace.to_owned(),
             program: PathBuf::from(program),
             ca,
-            folder,
             running: BTreeMap::new(),
         }
     }
@@ -123,7 +119,7 @@ impl<'a> Kubelet<'a> {
         }
         if container.process.has_ended() {
             let ended = self.running.remove(&uid).expect("it is there");
-            assert!(ended.told_to_end, "{name} ended by itself, see {}", self.folder.display());
+            assert!(ended.told_to_end, "{name} ended by itself");
             assert_eq!(ended.process.status().await, Some(0), "{name}");
             return self.remove(&name).await;
         }
@@ -171,7 +167,7 @@ impl<'a> Kubelet<'a> {
         }
         let variables: Vec<_> =
             variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let log = File::create(log(self.folder, &name)).unwrap();
+        let log = File::create(log(self.plane, &name)).unwrap();
         let mut process = Process::start_logged(&self.program, ["gateway"], &variables, log);
         assert!(process.line().await.contains("listening"), "{name}");
         self.say(&name, &status(pod, address, false)).await;
@@ -193,7 +189,7 @@ impl<'a> Kubelet<'a> {
             let mut mounts = spec.containers[0].volume_mounts.iter().flatten();
             let mount = mounts.find(|mount| mount.name == volume.name).expect("it is mounted");
             let secret = secrets.get_opt(&name).await.unwrap()?;
-            let folder = TempDir::new_in(self.folder).unwrap();
+            let folder = TempDir::new().unwrap();
             write(&secret, folder.path());
             mounted.push((mount.mount_path.clone(), name, secret, folder));
         }
@@ -233,9 +229,9 @@ impl<'a> Kubelet<'a> {
     }
 }
 
-/// Where what a pod's container says on standard error is.
-pub fn log(folder: &Path, pod: &str) -> PathBuf {
-    folder.join(format!("{pod}.log"))
+/// Where what a pod's container says on standard error is: beside the control plane's logs.
+pub fn log(plane: &ControlPlane, pod: &str) -> PathBuf {
+    plane.dir().join("logs").join(format!("{pod}.log"))
 }
 
 /// The address of a pod that has one.

@@ -18,7 +18,7 @@ fn a_new_certificate_in_the_secret_is_served_with_and_no_read_fails() {
         let old = clients[0].certificate().await;
 
         cluster.make_certificate();
-        cluster.shell(RENEW).await;
+        cluster.follow("A new certificate").await;
         for client in &clients {
             eventually("the new certificate is served", async || {
                 is(client.certificate().await != old)
@@ -30,7 +30,3 @@ fn a_new_certificate_in_the_secret_is_served_with_and_no_read_fails() {
         drop(collectors);
     });
 }
-
-const RENEW: &str = "
-    kubectl -n fluxgauge create secret tls fluxgauge-serving --cert=tls.crt --key=tls.key \
-      --dry-run=client --output=yaml | kubectl replace -f -";

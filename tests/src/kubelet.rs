@@ -37,8 +37,11 @@ pub const INGEST: u16 = 8444;
 /// The only node.
 const NODE: &str = "node-0";
 
-/// Between two looks at the pods.
-const PERIOD: Duration = Duration::from_millis(100);
+/// Between two looks at the pods: a gateway is told to end before the aggregator knows of it.
+const PERIOD: Duration = Duration::from_millis(20);
+
+/// Looks until what is ready or mounted is looked at, too.
+const PROBED: u32 = 10;
 
 /// Runs the pods of one namespace. Needs a network namespace with [`ADDRESSES`]: each pod has one.
 pub struct Kubelet<'a> {
@@ -91,18 +94,18 @@ impl<'a> Kubelet<'a> {
     /// When a gateway does not start, or ends with another status than 0.
     pub async fn run(mut self) {
         let mut look = tokio::time::interval(PERIOD);
-        loop {
+        for round in 0.. {
             look.tick().await;
             let pods = self.pods().list(&ListParams::default()).await.unwrap();
             // Those that are gone without having been told to end are killed.
             self.running.retain(|uid, _| pods.iter().any(|pod| pod.uid().as_ref() == Some(uid)));
             for pod in &pods {
-                self.look_after(pod).await;
+                self.look_after(pod, round % PROBED == 0).await;
             }
         }
     }
 
-    async fn look_after(&mut self, pod: &Pod) {
+    async fn look_after(&mut self, pod: &Pod, probe: bool) {
         let (uid, name) = (pod.uid().unwrap(), pod.name_any());
         let ends = pod.metadata.deletion_timestamp.is_some();
         let Some(container) = self.running.get_mut(&uid) else {
@@ -122,6 +125,9 @@ impl<'a> Kubelet<'a> {
             assert!(ended.told_to_end, "{name} ended by itself");
             assert_eq!(ended.process.status().await, Some(0), "{name}");
             return self.remove(&name).await;
+        }
+        if !probe {
+            return;
         }
         let secrets = Api::<Secret>::namespaced(self.client.clone(), &self.namespace);
         for (name, known, folder) in &mut container.secrets {

@@ -32,7 +32,9 @@ pub async fn start(options: &Options) -> Option<ControlPlane> {
     let dir = target_dir().join("control-plane");
     let programs = Programs::build(&go, &dir, |progress| match progress {
         Progress::Waits => say("waiting for another test that builds the control plane"),
-        Progress::Begins => say("building the control plane: 5 minutes or more the first time"),
+        Progress::Begins { .. } => {
+            say("building the control plane: 5 minutes or more the first time");
+        }
         Progress::Line(_) => {}
     });
     let programs = programs.unwrap_or_else(|error| panic!("{error}"));

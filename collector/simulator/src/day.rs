@@ -20,6 +20,8 @@ use crate::instance::{Instance, JobId, Need, Outcome, Shape, State};
 pub struct Day {
     random: Rng,
     speed: f64,
+    /// Jobs, relative to a day as it is usual.
+    load: f64,
     /// Seconds of the day that have been played.
     played: f64,
     next_arrival: f64,
@@ -46,6 +48,7 @@ impl Day {
         Self {
             random: Rng::with_seed(seed),
             speed: speed.clamp(MIN_SPEED, MAX_SPEED),
+            load: 1.0,
             played: 0.0,
             next_arrival: 0.0,
             next_burst: 20.0 * MINUTE,
@@ -55,6 +58,19 @@ impl Day {
             ends: BTreeMap::new(),
             repairs: BinaryHeap::new(),
         }
+    }
+
+    /// The same without drained and lost nodes: those come and go with somebody else.
+    pub const fn without_outages(mut self) -> Self {
+        self.next_drain = f64::INFINITY;
+        self.next_loss = f64::INFINITY;
+        self
+    }
+
+    /// The same with so many times the jobs, 0.01 to 100.
+    pub const fn with_load(mut self, load: f64) -> Self {
+        self.load = load.clamp(0.01, 100.0);
+        self
     }
 
     /// Plays on until `elapsed` since the start. `now` is what drains are stamped with.
@@ -84,7 +100,7 @@ impl Day {
             for _ in 0..self.random.u32(8..=24) {
                 self.arrive(instance, Some(queue));
             }
-            self.next_burst = self.in_about(75.0 * MINUTE);
+            self.next_burst = self.in_about(75.0 * MINUTE / self.load);
         }
         if self.played >= self.next_drain {
             self.take_out(instance, now);
@@ -196,7 +212,7 @@ impl Day {
         let load = 0.625 + 0.375 * ((hour - 14.0) / 24.0 * std::f64::consts::TAU).cos();
         let nodes = f64::from(instance.shape().size);
         // A job has about an eighth of the nodes, or two of them, for about half an hour.
-        26.0 * MINUTE * (nodes / 12.0 + 1.0) / nodes / load / 0.9
+        26.0 * MINUTE * (nodes / 12.0 + 1.0) / nodes / load / 0.9 / self.load
     }
 
     fn in_about(&mut self, mean: f64) -> f64 {

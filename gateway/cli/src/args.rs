@@ -1,6 +1,6 @@
 //! Flags and environment of `fluxgauge`, checked once.
 
-use std::{ffi::OsString, path::PathBuf, str::FromStr as _, time::Duration};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, str::FromStr as _, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 use flux_client::Endpoint;
@@ -29,8 +29,17 @@ Examples:
   With a Flux of your own instead of the simulator, in the shell of `flux start --test-size=4`:
     fluxgauge demo --flux-uri \"$FLUX_URI\"
 
+  With a real control plane, whose autoscaler resizes a MiniCluster by its queue:
+    fluxgauge demo --kubernetes
+
   With traces, sent to a receiver of OTLP over gRPC:
     OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4317 fluxgauge demo
+
+With --kubernetes, etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kubectl are the
+real ones, and MiniCluster, HPA and APIServices those of deploy/; kubelets, the Flux Operator and
+Flux are played. The demo prints lines for kubectl, such as `kubectl get hpa -w`. The control plane
+takes 180 MB of disk, beside Go's build cache, and 700 MB of memory. Where Cargo built this program
+it is kept in target/control-plane, else in $XDG_CACHE_HOME/fluxgauge or ~/.cache/fluxgauge.
 
 What to try: the demo prints lines for curl, and the process ids of what it started. Kill the
 simulator, and the values turn into a 404 that says how old the last sample is. Stop it or the
@@ -79,6 +88,23 @@ pub enum Part {
     /// `fluxgauge-collector`.
     #[command(hide = true, disable_help_flag = true)]
     Collector(Rest),
+    /// The Flux Operator, and what runs in the pods of the demo's MiniCluster.
+    #[command(hide = true)]
+    Minicluster(Minicluster),
+}
+
+/// What the pods of the demo's MiniCluster need to be played.
+#[derive(Clone, Debug, Args)]
+pub struct Minicluster {
+    /// Reaches the cluster, as one who may do what the Flux Operator may.
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: PathBuf,
+    /// Where collectors find the gateway, by whatever name.
+    #[arg(long, value_name = "ADDRESS")]
+    pub gateway: SocketAddr,
+    /// The directory for the brokers' sockets.
+    #[arg(long, value_name = "DIR")]
+    pub dir: PathBuf,
 }
 
 /// Arguments that another program reads.
@@ -113,6 +139,12 @@ pub struct Demo {
     #[arg(long, env = "FLUXGAUGE_DEMO_MAX_AGE", value_name = "DURATION", default_value = "10s",
           value_parser = duration)]
     pub max_age: Duration,
+
+    /// Show a real Kubernetes control plane too, whose autoscaler resizes a MiniCluster. It is built
+    /// from Go modules at first, which needs Go 1.26 or later and 5 to 10 minutes.
+    #[arg(long, env = "FLUXGAUGE_DEMO_KUBERNETES", conflicts_with = "flux_uri",
+          value_parser = clap::builder::BoolishValueParser::new())]
+    pub kubernetes: bool,
 
     /// The socket of a real Flux broker, local:///PATH [default: a simulator is started]
     #[arg(long, env = "FLUXGAUGE_DEMO_FLUX_URI", value_name = "URI", value_parser = endpoint)]
@@ -164,6 +196,7 @@ mod tests {
         let demo = demo(&[]).unwrap();
         assert_eq!((demo.api_port, demo.ingest_port), (0, 0));
         assert_eq!(demo.max_age, Duration::from_secs(10));
+        assert!(!demo.kubernetes);
         assert!(demo.length.is_none() && demo.dir.is_none() && demo.flux_uri.is_none());
     }
 
@@ -175,6 +208,10 @@ mod tests {
             (&["--max-age", "2days"], "not from 100ms to 1day"),
             (&["--api-port", "65536"], "65536 is not in 0..=65535"),
             (&["--flux-uri", "/run/flux/local"], "give the broker's socket as local:///path"),
+            (
+                &["--kubernetes", "--flux-uri", "local:///a"],
+                "cannot be used with '--flux-uri <URI>'",
+            ),
             (&["--form", "20s"], "unexpected argument '--form' found"),
             (&["now"], "unexpected argument 'now' found"),
         ];

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! The three parts are the libraries of the simulator and of the daemons, each in a process of its
-//! own, so that any of them can be killed and the others watched.
+//! own, so that any of them can be killed and the others watched. [`demo::kubernetes`] puts them
+//! around a real control plane.
 
 use std::{
     ffi::OsString,

@@ -1,17 +1,19 @@
 //! The hidden subcommands: each runs one of the libraries until it is told to end.
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, io, process::ExitCode};
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::Part;
 
+pub(crate) mod minicluster;
+
 /// Runs a part of the demo, and ends with the process `parent`, whatever ends that.
 ///
 /// # Errors
 ///
-/// When the simulator cannot run. The daemons say themselves what is wrong.
+/// When what is played cannot run. The daemons say themselves what is wrong.
 pub(crate) fn main(part: Part, parent: Option<i32>) -> anyhow::Result<ExitCode> {
     if let Some(parent) = parent {
         bind_to(parent)?;
@@ -22,6 +24,7 @@ pub(crate) fn main(part: Part, parent: Option<i32>) -> anyhow::Result<ExitCode> 
         Part::Collector(rest) => {
             Ok(fluxgauge_collector::process::main(named("collector", rest.args)))
         }
+        Part::Minicluster(args) => minicluster::main(args).map(|()| ExitCode::SUCCESS),
     }
 }
 
@@ -49,18 +52,23 @@ fn bind_to(_parent: i32) -> anyhow::Result<()> {
 fn simulate(args: flux_simulator::Args) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let shutdown = async {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        };
+        let end = end_signal()?;
         let dir = args.dir.display().to_string();
-        flux_simulator::run(args, shutdown)
+        flux_simulator::run(args, end)
             .await
             .with_context(|| format!("cannot simulate Flux in {dir}"))
+    })
+}
+
+/// Ends with the first signal that asks a process to end.
+fn end_signal() -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
     })
 }
 

@@ -43,7 +43,10 @@ pub enum Progress<'a> {
     /// Another process builds the same; this one waits for it.
     Waits,
     /// The build begins: minutes where Go has built nothing like it before, else seconds.
-    Begins,
+    Begins {
+        /// The process id of Go. SIGINT ends it after what it compiles at the moment.
+        go: u32,
+    },
     /// A line of Go: a module that is downloaded, or a package that is compiled. 2,000 or so.
     Line(&'a str),
 }
@@ -90,7 +93,6 @@ impl Programs {
         fs::create_dir_all(&dir).map_err(failed)?;
         let _lock = lock(&dir.join("lock"), &mut progress).map_err(failed)?;
         if !program.exists() {
-            progress(Progress::Begins);
             build(go, &dir, &program, progress)?;
         }
         Ok(Self { program })
@@ -106,6 +108,23 @@ impl Programs {
     pub fn path(&self) -> &Path {
         &self.program
     }
+}
+
+/// Where a program keeps what it has built for itself: `control-plane` in the folder of Cargo's
+/// results that it is in, so that the tests and the demo of a checkout build once; else `fluxgauge`
+/// in the user's cache. `None`: the environment names no home.
+pub fn dir() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok();
+    let mut folders = program.iter().flat_map(|program| program.ancestors());
+    if let Some(target) = folders.find(|dir| dir.join("CACHEDIR.TAG").exists()) {
+        return Some(target.join("control-plane"));
+    }
+    let absolute = |name: &str| {
+        let path = PathBuf::from(std::env::var_os(name)?);
+        path.is_absolute().then_some(path)
+    };
+    let home = || Some(absolute("HOME")?.join(".cache"));
+    Some(absolute("XDG_CACHE_HOME").or_else(home)?.join("fluxgauge"))
 }
 
 fn build(
@@ -131,6 +150,7 @@ fn build(
         .stderr(Stdio::piped())
         .spawn()
         .map_err(failed)?;
+    progress(Progress::Begins { go: child.id() });
     let mut last_lines = VecDeque::with_capacity(LAST_LINES);
     for line in child.stderr.take().into_iter().flat_map(|output| BufReader::new(output).lines()) {
         let line = line.map_err(failed)?;

@@ -46,3 +46,26 @@ fn a_pause_is_not_made_up_for_longer_than_an_hour() {
     day.advance(&mut instance, Duration::from_secs(1_000_000), 1.0);
     assert!(instance.states(None).unwrap().total < 200);
 }
+
+#[test]
+fn a_day_without_outages_loses_no_node() {
+    let (day, mut instance) = (Day::new(1, 300.0), instance());
+    let mut day = day.without_outages();
+    for second in 0..250 {
+        day.advance(&mut instance, Duration::from_secs(second), 1.0);
+        assert_eq!(instance.tallies(None).unwrap().down.nodes, 0);
+    }
+    assert!(instance.states(None).unwrap().total > 100);
+}
+
+#[test]
+fn half_the_load_is_half_the_jobs() {
+    let jobs = |load| {
+        let (day, mut instance) = (Day::new(1, 300.0), instance());
+        let mut day = day.with_load(load);
+        (0..250).for_each(|n| day.advance(&mut instance, Duration::from_secs(n), 1.0));
+        instance.states(None).unwrap().total
+    };
+    let share = jobs(0.5) * 100 / jobs(1.0);
+    assert!((40..60).contains(&share), "{share} %");
+}

@@ -15,8 +15,14 @@ use rcgen::{
 };
 use tempfile::NamedTempFile;
 
-/// What the gateway may be called: on this machine, and like its Service in a cluster.
-pub const NAMES: [&str; 4] = ["localhost", "127.0.0.1", "::1", "fluxgauge.fluxgauge.svc"];
+/// What the gateway may be called: on this machine, and like its Services in a cluster.
+pub const NAMES: [&str; 5] = [
+    "localhost",
+    "127.0.0.1",
+    "::1",
+    "fluxgauge-api.fluxgauge.svc",
+    "fluxgauge-ingest.fluxgauge.svc",
+];
 
 /// All in PEM form.
 #[derive(Debug)]

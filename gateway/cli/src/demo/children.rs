@@ -51,6 +51,8 @@ pub enum Role {
     Gateway,
     /// Reads the broker and reports to the gateway.
     Collector,
+    /// The Flux Operator and what runs in pods, where there is a control plane.
+    Minicluster,
 }
 
 impl Role {
@@ -60,6 +62,7 @@ impl Role {
             Self::Simulator => "simulator",
             Self::Gateway => "gateway",
             Self::Collector => "collector",
+            Self::Minicluster => "minicluster",
         }
     }
 }
@@ -110,21 +113,24 @@ impl fmt::Display for End {
 pub struct Children {
     program: PathBuf,
     logs: PathBuf,
+    temporary: PathBuf,
     verbose: bool,
     stop: CancellationToken,
     running: JoinSet<End>,
 }
 
 impl Children {
-    /// None yet. Each will log to a file of its own in `logs`, and if `verbose` to standard error.
+    /// None yet. Each will log to a file of its own in `logs`, and if `verbose` to standard error,
+    /// and have its temporary files in `temporary`.
     ///
     /// # Errors
     ///
     /// When the system does not say which program this is.
-    pub fn new(logs: &Path, verbose: bool) -> io::Result<Self> {
+    pub fn new(logs: &Path, temporary: &Path, verbose: bool) -> io::Result<Self> {
         Ok(Self {
             program: std::env::current_exe()?,
             logs: logs.to_owned(),
+            temporary: temporary.to_owned(),
             verbose,
             stop: CancellationToken::new(),
             running: JoinSet::new(),
@@ -148,6 +154,7 @@ impl Children {
         command
             .args(["--parent", &std::process::id().to_string(), role.name()])
             .args(args)
+            .env("TMPDIR", &self.temporary)
             .stdin(Stdio::null())
             .stdout(writer.try_clone()?)
             .stderr(writer)
@@ -270,7 +277,7 @@ impl Log {
         }
         let text = String::from_utf8_lossy(bytes).trim_end().to_owned();
         if self.verbose {
-            writeln!(io::stderr(), "{:9} | {text}", self.role).ok();
+            writeln!(io::stderr(), "{:11} | {text}", self.role).ok();
         }
         if let Some((_, sender)) =
             self.announcement.take_if(|(prefix, _)| text.starts_with(*prefix))

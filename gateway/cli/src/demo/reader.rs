@@ -67,7 +67,7 @@ pub enum TrustError {
 }
 
 #[derive(Debug, Error)]
-enum ReadError {
+pub(super) enum ReadError {
     #[error("no connection to {0}: {1}")]
     Connect(SocketAddr, #[source] io::Error),
     #[error("the connection broke: {0}")]
@@ -185,7 +185,7 @@ async fn get(mut sender: Sender, port: u16, path: &str) -> Result<(StatusCode, B
 }
 
 /// What an answer says.
-fn interpret(status: StatusCode, body: &[u8]) -> Result<Reading, ReadError> {
+pub(super) fn interpret(status: StatusCode, body: &[u8]) -> Result<Reading, ReadError> {
     let json = |error| ReadError::Json(status, error);
     if !status.is_success() {
         let Status { message } = serde_json::from_slice(body).map_err(json)?;

@@ -75,7 +75,12 @@ impl Screen {
         put(&out)
     }
 
-    /// Shows the newest readings, taken `elapsed` after the first.
+    /// Whether it is a terminal, that can be drawn on.
+    pub const fn is_terminal(&self) -> bool {
+        self.terminal.is_some()
+    }
+
+    /// Shows the newest readings, taken `elapsed` after the first, and notes below them.
     ///
     /// # Errors
     ///
@@ -86,24 +91,42 @@ impl Screen {
         title: &str,
         table: &Table,
         change: &Change,
+        notes: &[Line],
     ) -> io::Result<()> {
-        let Some(terminal) = &mut self.terminal else {
-            return put(&plain(elapsed, change));
-        };
-        let title = format!("{title}  {}", clock(elapsed));
-        let lines = render(&title, table, size(), terminal.color);
-        let mut out = String::new();
-        terminal.erase(&mut out);
-        for line in &lines {
-            out.push_str(line);
-            out.push('\n');
+        match &mut self.terminal {
+            Some(terminal) => {
+                let title = format!("{title}  {}", clock(elapsed));
+                terminal.draw(&render(&title, table, notes, size(), terminal.color))
+            }
+            None => put(&plain(elapsed, change)),
         }
-        terminal.drawn = lines.len();
-        put(&out)
+    }
+
+    /// Shows a line that the next output takes away; nothing without a terminal.
+    ///
+    /// # Errors
+    ///
+    /// When standard output is gone.
+    pub fn pass(&mut self, text: &str) -> io::Result<()> {
+        self.terminal.as_mut().map_or(Ok(()), |terminal| {
+            let line = vec![(text.to_owned(), Style::Usual)];
+            terminal.draw(&[join(line, size().columns, terminal.color)])
+        })
     }
 }
 
 impl Terminal {
+    fn draw(&mut self, lines: &[String]) -> io::Result<()> {
+        let mut out = String::new();
+        self.erase(&mut out);
+        for line in lines {
+            out.push_str(line);
+            out.push('\n');
+        }
+        self.drawn = lines.len();
+        put(&out)
+    }
+
     /// Goes up to where the table begins, and clears from there.
     fn erase(&mut self, out: &mut String) {
         if self.drawn > 0 {
@@ -146,14 +169,17 @@ pub fn plain(elapsed: Duration, change: &Change) -> String {
     for (reason, metrics) in &change.losses {
         writeln!(out, "{time} {reason} (METRIC: {})", metrics.join(" ")).ok();
     }
+    for line in &change.news {
+        writeln!(out, "{time} {line}").ok();
+    }
     out
 }
 
-/// The lines of a table, below a title.
+/// The lines of a table, below a title, and of notes.
 ///
 /// No line is longer than `size` allows, and with the cursor's own line all fit: where they do not,
 /// first the empty ones are left out and then the last ones.
-pub fn render(title: &str, table: &Table, size: Size, color: bool) -> Vec<String> {
+pub fn render(title: &str, table: &Table, notes: &[Line], size: Size, color: bool) -> Vec<String> {
     let mut lines = vec![vec![(title.to_owned(), Style::Strong)]];
     for row in &table.rows {
         if row.leads {
@@ -161,6 +187,7 @@ pub fn render(title: &str, table: &Table, size: Size, color: bool) -> Vec<String
         }
         lines.push(cells(row));
     }
+    lines.extend_from_slice(notes);
     let room = size.lines.saturating_sub(1);
     if lines.len() > room {
         lines.retain(|line| !line.is_empty());
@@ -169,11 +196,16 @@ pub fn render(title: &str, table: &Table, size: Size, color: bool) -> Vec<String
     lines.into_iter().map(|line| join(line, size.columns, color)).collect()
 }
 
-#[derive(Clone, Copy)]
-enum Style {
+/// How text looks where there are colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// As all text.
     Usual,
+    /// Bold.
     Strong,
+    /// Green.
     Good,
+    /// Red.
     Bad,
 }
 
@@ -188,10 +220,11 @@ impl Style {
     }
 }
 
-type Cell = (String, Style);
+/// Texts beside one another.
+pub type Line = Vec<(String, Style)>;
 
-fn cells(row: &Row) -> Vec<Cell> {
-    let name = (format!("{:<NAME_COLUMNS$}", row.metric), Style::Usual);
+fn cells(row: &Row) -> Line {
+    let name = (format!("{:<NAME_COLUMNS$}", row.name), Style::Usual);
     match &row.latest {
         None => vec![name],
         Some(Reading::Value(value)) => vec![
@@ -230,7 +263,7 @@ fn bars(row: &Row) -> String {
 }
 
 /// The cells as one line of at most `columns` characters.
-fn join(cells: Vec<Cell>, columns: usize, color: bool) -> String {
+fn join(cells: Line, columns: usize, color: bool) -> String {
     let mut line = String::new();
     let mut room = columns;
     for (text, style) in cells {
@@ -262,7 +295,7 @@ mod tests {
     fn table() -> Table {
         let mut table = Table::default();
         for n in 0_u32..=8 {
-            let readings = table.rows.iter().map(|row| match row.metric {
+            let readings = table.rows.iter().map(|row| match row.name {
                 "node_up_count" if n == 3 => Reading::Failed("the connection broke".to_owned()),
                 "node_up_count" => Reading::Value(8.0),
                 "node_free_count" => Reading::Value(f64::from(8 - n)),
@@ -285,7 +318,7 @@ mod tests {
 
     #[test]
     fn a_table_has_numbers_their_past_and_reasons() {
-        let lines = render("demo/flux-sample  0:08", &table(), WIDE, false);
+        let lines = render("demo/flux-sample  0:08", &table(), &[], WIDE, false);
         let expected = "\
 demo/flux-sample  0:08
 
@@ -321,7 +354,9 @@ cluster_size_min_safe                - no connection to 1.2.3.4:5";
             table.update(table.rows.iter().map(|_| Reading::Value(1e15)).collect());
         }
         for (columns, most) in [(80, 24), (40, 13), (10, 5), (1, 1), (0, 0)] {
-            let lines = render(&"title ".repeat(20), &table, Size { columns, lines: most }, false);
+            let size = Size { columns, lines: most };
+            let notes = vec![vec![("note ".repeat(20), Style::Good)]; 9];
+            let lines = render(&"title ".repeat(20), &table, &notes, size, false);
             assert!(lines.len() <= most.saturating_sub(1), "{lines:?}");
             assert!(lines.iter().all(|line| line.chars().count() <= columns), "{lines:?}");
         }
@@ -329,18 +364,18 @@ cluster_size_min_safe                - no connection to 1.2.3.4:5";
 
     #[test]
     fn colors_change_nothing_but_colors() {
-        let colored = render("t", &table(), WIDE, true).join("\n");
+        let colored = render("t", &table(), &[], WIDE, true).join("\n");
         assert!(colored.contains("\x1b[31m    404 last sample is 12s old, limit 10s\x1b[0m"));
         let styles = ["\x1b[0m", "\x1b[1m", "\x1b[31m", "\x1b[32m"];
         let bare = styles.iter().fold(colored, |text, style| text.replace(style, ""));
-        assert_eq!(bare, render("t", &table(), WIDE, false).join("\n"));
+        assert_eq!(bare, render("t", &table(), &[], WIDE, false).join("\n"));
     }
 
     #[test]
     fn a_message_cannot_draw() {
         let mut table = Table::default();
         table.update(vec![Reading::Failed("\x1b[2J\nx".to_owned())]);
-        let line = &render("t", &table, WIDE, false)[2];
+        let line = &render("t", &table, &[], WIDE, false)[2];
         assert!(line.ends_with("- [2Jx"), "{line:?}");
     }
 
@@ -349,11 +384,13 @@ cluster_size_min_safe                - no connection to 1.2.3.4:5";
         let change = Change {
             values: vec![("node_up_count", 16.0), ("job_queue_state_run_count", 3.0)],
             losses: vec![("404 METRIC is old".to_owned(), vec!["a", "b"])],
+            news: vec!["New size: 3".to_owned()],
         };
         assert_eq!(
             plain(Duration::from_secs(75), &change),
             "1:15 node_up_count=16 job_queue_state_run_count=3\n\
-             1:15 404 METRIC is old (METRIC: a b)\n"
+             1:15 404 METRIC is old (METRIC: a b)\n\
+             1:15 New size: 3\n"
         );
         assert_eq!(plain(Duration::from_secs(75), &Change::default()), "");
     }

@@ -1,4 +1,4 @@
-//! What is shown: some metrics of one MiniCluster, their newest readings and the last minute.
+//! What is shown: some numbers of one MiniCluster, their newest readings and the last minute.
 //!
 //! Pure: readings go in, `screen` draws what is there.
 
@@ -9,8 +9,8 @@ use crate::demo::reader::Reading;
 /// Readings that a row remembers: as many as fit beside name and number in 80 columns.
 pub const REMEMBERED: usize = 38;
 
-/// The metrics, in groups. With a header and a footer they fit 24 lines.
-const GROUPS: [&[&str]; 4] = [
+/// The metrics of an instance, in groups. With a header and a footer they fit 24 lines.
+const METRICS: [&[&str]; 4] = [
     &["node_up_count", "node_free_count", "node_allocated_count"],
     &["node_cores_up_count", "node_cores_free_count"],
     &[
@@ -23,11 +23,11 @@ const GROUPS: [&[&str]; 4] = [
     &["cluster_size_min_safe"],
 ];
 
-/// One metric.
+/// One metric, or another number.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// Its name.
-    pub metric: &'static str,
+    pub name: &'static str,
     /// Whether it begins a group.
     pub leads: bool,
     /// The newest reading; none before the first.
@@ -50,20 +50,27 @@ pub struct Change {
     pub values: Vec<(&'static str, f64)>,
     /// Reasons why there is no value any more, each with the metrics that it holds for.
     pub losses: Vec<(String, Vec<&'static str>)>,
+    /// What else is to be told, a line each.
+    pub news: Vec<String>,
 }
 
 impl Default for Table {
-    /// All metrics, before the first reading.
+    /// The metrics of an instance, before the first reading.
     fn default() -> Self {
-        let row = |leads, metric| Row { metric, leads, latest: None, history: VecDeque::new() };
-        let rows = GROUPS.iter().flat_map(|group| {
-            group.iter().enumerate().map(move |(n, metric)| row(n == 0, *metric))
-        });
-        Self { rows: rows.collect() }
+        Self::new(&METRICS)
     }
 }
 
 impl Table {
+    /// Numbers of these names, in groups, before the first reading.
+    pub fn new(groups: &[&[&'static str]]) -> Self {
+        let row = |leads, name| Row { name, leads, latest: None, history: VecDeque::new() };
+        let rows = groups
+            .iter()
+            .flat_map(|group| group.iter().enumerate().map(move |(n, name)| row(n == 0, *name)));
+        Self { rows: rows.collect() }
+    }
+
     /// Takes one reading for each row.
     pub fn update(&mut self, readings: Vec<Reading>) -> Change {
         let mut change = Change::default();
@@ -77,7 +84,7 @@ impl Table {
             };
             row.history.push_back(value);
             if !row.latest.as_ref().is_some_and(|latest| says_the_same(latest, &reading)) {
-                change.add(row.metric, &reading);
+                change.add(row.name, &reading);
             }
             row.latest = Some(reading);
         }
@@ -128,7 +135,7 @@ mod tests {
     }
 
     fn all(table: &Table, reading: impl Fn(&str) -> Reading) -> Vec<Reading> {
-        table.rows.iter().map(|row| reading(row.metric)).collect()
+        table.rows.iter().map(|row| reading(row.name)).collect()
     }
 
     #[test]

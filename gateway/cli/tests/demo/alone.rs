@@ -1,101 +1,15 @@
-//! The demo as people run it: the real binary, without a terminal.
+//! The demo without a cluster.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
-
-use std::{
-    fs,
-    path::Path,
-    process::{ExitStatus, Stdio},
-    time::Duration,
-};
+use std::{fs, path::Path, process::Stdio, time::Duration};
 
 use fluxgauge::demo::reader::{Reader, Reading};
-use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
-use tokio::{
-    io::{AsyncBufReadExt as _, BufReader, Lines},
-    process::{Child, ChildStdout, Command},
-    time::timeout,
-};
+use rustix::process::Signal;
+use tokio::{process::Command, time::timeout};
 
-/// Enough for a machine that does many other things.
-const DEADLINE: Duration = Duration::from_secs(60);
+use crate::process::{DEADLINE, Demo, run_line, runs, send};
 
-struct Demo {
-    child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-    /// What was printed so far.
-    printed: String,
-    dir: TempDir,
-}
-
-impl Demo {
-    fn start(args: &[&str]) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_fluxgauge"))
-            .args(["demo", "--dir"])
-            .arg(dir.path())
-            .args(args)
-            // A demo that is killed cannot remove its temporary directory.
-            .env("TMPDIR", dir.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, lines, printed: String::new(), dir }
-    }
-
-    /// The next line with all of `words`.
-    async fn line(&mut self, words: &[&str]) -> String {
-        let line = timeout(DEADLINE, async {
-            while let Some(line) = self.lines.next_line().await.unwrap() {
-                self.printed += &format!("{line}\n");
-                if words.iter().all(|word| line.contains(word)) {
-                    return Some(line);
-                }
-            }
-            None
-        });
-        let line = line.await.ok().flatten();
-        line.unwrap_or_else(|| panic!("no line with {words:?} in:\n{}", self.printed))
-    }
-
-    /// The process id of a part, once it is introduced.
-    async fn pid(&mut self, role: &str) -> i32 {
-        let line = self.line(&[role, "process"]).await;
-        let pid = line.split_whitespace().skip_while(|word| *word != "process").nth(1);
-        pid.unwrap().parse().unwrap()
-    }
-
-    async fn pids(&mut self) -> [i32; 3] {
-        [self.pid("simulator").await, self.pid("gateway").await, self.pid("collector").await]
-    }
-
-    fn signal(&self, signal: Signal) {
-        send(i32::try_from(self.child.id().unwrap()).unwrap(), signal);
-    }
-
-    async fn end(mut self) -> (ExitStatus, String) {
-        let end = timeout(DEADLINE, async {
-            while let Some(line) = self.lines.next_line().await.unwrap() {
-                self.printed += &format!("{line}\n");
-            }
-            self.child.wait().await.unwrap()
-        });
-        (end.await.expect("the demo does not end"), self.printed)
-    }
-}
-
-fn send(pid: i32, signal: Signal) {
-    kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
-}
-
-/// Whether a process runs; one that only waits to be collected does not.
-fn runs(pid: i32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
+async fn pids(demo: &mut Demo) -> [i32; 3] {
+    [demo.pid("simulator").await, demo.pid("gateway").await, demo.pid("collector").await]
 }
 
 async fn until_none_runs(pids: &[i32]) {
@@ -106,13 +20,6 @@ async fn until_none_runs(pids: &[i32]) {
         }
     });
     gone.await.unwrap_or_else(|_| panic!("one of {pids:?} still runs"));
-}
-
-/// Does what a person does who copies a line into a shell.
-async fn run_line(line: &str) -> String {
-    let output = Command::new("sh").args(["-c", line]).output().await.unwrap();
-    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
 }
 
 fn has_curl() -> bool {
@@ -132,7 +39,7 @@ fn reader(line: &str, dir: &Path) -> (Reader, String) {
 #[tokio::test]
 async fn a_demo_ends_by_itself_and_leaves_nothing_running() {
     let mut demo = Demo::start(&["--for", "2s"]);
-    let pids = demo.pids().await;
+    let pids = pids(&mut demo).await;
     let (status, printed) = demo.end().await;
     assert_eq!(status.code(), Some(0), "{printed}");
     assert!(printed.contains("\n0:00 node_up_count=16 "), "{printed}");
@@ -169,7 +76,7 @@ async fn the_lines_for_curl_answer_and_the_numbers_change() {
 #[tokio::test]
 async fn without_its_broker_a_value_is_a_404_that_says_how_old_it_is() {
     let mut demo = Demo::start(&[]);
-    let pids = demo.pids().await;
+    let pids = pids(&mut demo).await;
     let line = demo.line(&["curl", "/node_up_count"]).await;
     demo.line(&["0:00 node_up_count=16"]).await;
 
@@ -203,7 +110,7 @@ async fn without_its_broker_a_value_is_a_404_that_says_how_old_it_is() {
 #[tokio::test]
 async fn no_part_outlives_a_demo_that_is_killed() {
     let mut demo = Demo::start(&[]);
-    let pids = demo.pids().await;
+    let pids = pids(&mut demo).await;
     assert!(pids.iter().all(|pid| runs(*pid)));
     demo.signal(Signal::KILL);
     until_none_runs(&pids).await;

@@ -2,10 +2,12 @@
 
 use std::{fmt::Write as _, net::SocketAddr, path::Path, time::Duration};
 
+use super::NAMESPACE;
 use crate::demo::{
-    API, MINICLUSTER, NAMESPACE, Part,
+    API, MINICLUSTER,
     children::{Role, quote},
     metric_path,
+    parts::Part,
 };
 
 /// A queue that the simulator has.
@@ -42,6 +44,7 @@ impl Introduction<'_> {
                     format!("serves {}, takes reports on {}", url(""), self.ingest)
                 }
                 Role::Collector => "reads the broker and reports to the gateway".to_owned(),
+                Role::Minicluster => continue,
             };
             writeln!(text, "  {role:9}  process {pid:<8} {what}").ok();
         }
@@ -69,7 +72,7 @@ impl Introduction<'_> {
         } else {
             "the same of one queue, if your Flux has one of this name"
         };
-        let metric = metric_path("node_up_count");
+        let metric = metric_path(NAMESPACE, "node_up_count");
         let namespace = format!("{API}/namespaces/{NAMESPACE}");
         [
             ("a metric of the MiniCluster", metric.clone()),

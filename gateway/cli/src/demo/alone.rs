@@ -1,0 +1,105 @@
+//! The story without a cluster: a broker, a collector, a gateway, and who reads its REST API.
+
+use anyhow::Context as _;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use self::introduction::Introduction;
+use crate::{
+    args::Demo,
+    demo::{
+        READINGS, Stage,
+        certificates::{Certificates, Files},
+        children::Role,
+        gateway::{self, Addresses},
+        metric_path,
+        parts::{START_TIMEOUT, until, words},
+        reader::Reader,
+        table::Table,
+    },
+};
+
+mod introduction;
+
+/// The namespace that is played.
+const NAMESPACE: &str = "demo";
+
+/// The pod of the lead broker, named as the Flux Operator's Job names it.
+const POD: &str = "flux-sample-0-demo0";
+
+/// Plays until the time is over.
+pub(super) async fn play(args: &Demo, stage: &mut Stage) -> anyhow::Result<()> {
+    let certificates = Certificates::create().context("cannot make certificates")?;
+    let files = certificates
+        .write(&stage.dir)
+        .with_context(|| format!("cannot write certificates to {}", stage.dir.display()))?;
+    let broker = match &args.flux_uri {
+        Some(endpoint) => endpoint.to_string(),
+        None => start_simulator(stage).await?,
+    };
+    let kubernetes = ("--kubernetes", "off".as_ref());
+    let addresses = gateway::start(&mut stage.parts, args, &files, kubernetes).await?;
+    start_collector(stage, &files, addresses, &broker).await?;
+    let mut reader = Reader::new(&certificates.authority, addresses.api)?;
+    let path = [metric_path(NAMESPACE, "node_up_count")];
+    let read = async || reader.read(&path).await.pop();
+    stage.parts.first_value(Role::Collector, START_TIMEOUT, read).await?;
+    let introduction = Introduction {
+        parts: stage.parts.known(),
+        broker: &broker,
+        simulated: args.flux_uri.is_none(),
+        ingest: addresses.ingest,
+        dir: &stage.dir,
+        ca: &files.ca,
+        max_age: args.max_age,
+    };
+    stage.screen.say(&introduction.text(|path| reader.url(path)))?;
+    watch(args, stage, &mut reader).await
+}
+
+/// Plays a Flux instance; returns its URI.
+async fn start_simulator(stage: &mut Stage) -> anyhow::Result<String> {
+    let args = words([("--dir", stage.temporary.join("flux").as_os_str())]);
+    let line = stage.parts.start(Role::Simulator, &args, flux_simulator::READY).await?;
+    let uri = line.strip_prefix(flux_simulator::READY).unwrap_or_default().trim();
+    Ok(uri.to_owned())
+}
+
+/// Reads the broker, and reports to the gateway.
+async fn start_collector(
+    stage: &mut Stage,
+    files: &Files,
+    addresses: Addresses,
+    broker: &str,
+) -> anyhow::Result<()> {
+    let args = words([
+        ("--gateway", format!("https://{}", addresses.ingest).as_ref()),
+        ("--ca", files.ca.as_os_str()),
+        ("--namespace", NAMESPACE.as_ref()),
+        ("--minicluster", super::MINICLUSTER.as_ref()),
+        ("--pod", POD.as_ref()),
+        ("--flux-uri", broker.as_ref()),
+    ]);
+    stage.parts.spawn(Role::Collector, &args, "").await?;
+    Ok(())
+}
+
+/// Shows the metrics until the time is over.
+async fn watch(args: &Demo, stage: &mut Stage, reader: &mut Reader) -> anyhow::Result<()> {
+    let Stage { screen, parts, .. } = stage;
+    let mut table = Table::default();
+    let paths: Vec<_> = table.rows.iter().map(|row| metric_path(NAMESPACE, row.name)).collect();
+    let start = Instant::now();
+    let end = args.length.map(|length| start + length);
+    let mut tick = interval(READINGS);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            () = until(end) => return Ok(()),
+            end = parts.next_end() => screen.say(&parts.mourn(&end))?,
+            _ = tick.tick() => {
+                let change = table.update(reader.read(&paths).await);
+                screen.show(start.elapsed(), &parts.title(), &table, &change, &[])?;
+            }
+        }
+    }
+}

@@ -31,6 +31,9 @@ pub use spans::{TARGET, Traces, link_to_sample, read_span, record_status};
 /// How long the end of the process waits for spans that are still to be sent.
 pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// What is not logged unless it is asked for: `pods` says the same in fewer words.
+const TOLD_ELSEWHERE: &str = "kube_runtime=off";
+
 /// The form of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum LogFormat {
@@ -124,7 +127,8 @@ where
             )
     });
     // The filter was checked with the rest of the configuration.
-    let filter = EnvFilter::try_new(&logs.filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_new(format!("{TOLD_ELSEWHERE},{}", logs.filter))
+        .unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::registry().with(traces).with(lines.with_filter(filter))
 }
 

@@ -87,6 +87,13 @@ impl Client {
         Ok(Connection::Http2(sender))
     }
 
+    /// The certificate that a new connection is shown.
+    pub async fn certificate(&self) -> Vec<u8> {
+        let stream = self.connect(&self.http1).await.unwrap();
+        let chain = stream.get_ref().1.peer_certificates().expect("a certificate");
+        chain[0].to_vec()
+    }
+
     async fn connect(
         &self,
         config: &Arc<ClientConfig>,

@@ -12,7 +12,11 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{TestCa, ca::SERVER_NAMES, process};
+use crate::{
+    TestCa,
+    ca::{INGEST_NAME, SERVER_NAMES},
+    process,
+};
 
 /// The addresses that the name of the gateways has at the moment.
 #[derive(Clone, Debug, Default)]
@@ -53,11 +57,11 @@ pub struct TestCollector {
 
 impl TestCollector {
     /// Starts a collector beside the broker at this socket.
-    pub fn start(ca: &TestCa, gateways: Gateways, flux_uri: &str) -> Self {
+    pub fn start(ca: &TestCa, gateways: impl Resolve + 'static, flux_uri: &str) -> Self {
         crate::install_crypto();
         let dir = TempDir::new().unwrap();
         let args = Args {
-            gateway: Some(format!("https://{}:8444", SERVER_NAMES[0])),
+            gateway: Some(format!("https://{INGEST_NAME}:8444")),
             ca: Some(write_ca(ca, &dir)),
             namespace: Some("hpc".to_owned()),
             minicluster: Some("mc0".to_owned()),

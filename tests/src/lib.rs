@@ -19,6 +19,8 @@ pub mod client;
 pub mod collector;
 pub mod fake_collector;
 pub mod gateway;
+pub mod installation;
+pub mod kubelet;
 pub mod network_namespace;
 pub mod path;
 pub mod plane;
@@ -29,6 +31,8 @@ pub use client::{Answer, Client, Connection};
 pub use collector::{Gateways, TestCollector};
 pub use fake_collector::FakeCollector;
 pub use gateway::TestGateway;
+pub use installation::Installation;
+pub use kubelet::Kubelet;
 pub use path::Path;
 pub use process::Process;
 

@@ -2,6 +2,7 @@
 
 use std::{ffi::OsStr, path::Path, process::Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader, Lines},
     process::{Child, ChildStdout, Command},
@@ -22,6 +23,16 @@ impl Process {
         args: impl IntoIterator<Item = A>,
         variables: &[(&str, &str)],
     ) -> Self {
+        Self::start_logged(program, args, variables, Stdio::inherit())
+    }
+
+    /// The same, with its standard error to `log`.
+    pub fn start_logged<A: AsRef<OsStr>>(
+        program: impl AsRef<OsStr>,
+        args: impl IntoIterator<Item = A>,
+        variables: &[(&str, &str)],
+        log: impl Into<Stdio>,
+    ) -> Self {
         let mut command = Command::new(program);
         for (name, _) in std::env::vars_os() {
             let foreign = ["FLUX", "OTEL_", "KUBERNETES_", "JOB_COMPLETION_INDEX"];
@@ -34,6 +45,7 @@ impl Process {
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(log)
             .kill_on_drop(true)
             .spawn()
             .unwrap();
@@ -49,6 +61,12 @@ impl Process {
     /// Its number.
     pub fn id(&self) -> u32 {
         self.child.id().expect("the process has not been waited for")
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let id = Pid::from_raw(i32::try_from(self.id()).unwrap()).unwrap();
+        kill_process(id, signal).unwrap();
     }
 
     /// Whether it has ended.

@@ -431,12 +431,13 @@ fn a_read_is_logged_with_its_audit_id_its_latency_and_its_age() {
         format!("{HPC}/miniclusters.flux-framework.org/mc0/node_up_count?pretty=true"),
         format!("{HPC}/miniclusters.flux-framework.org/mc9/node_up_count"),
     );
-    tracing::subscriber::with_default(subscriber, || {
-        for uri in [&uri, &unknown] {
-            let request = Request::get(uri).header("Audit-ID", "a-1").body(()).expect("a request");
-            drop(service.call(request));
-        }
-    });
+    let read = |uri: &String| {
+        let request = Request::get(uri).header("Audit-ID", "a-1").body(()).expect("a request");
+        drop(service.call(request));
+    };
+    // The line is made known first: a test that met it just now, unheard, would silence it here.
+    read(&uri);
+    tracing::subscriber::with_default(subscriber, || [&uri, &unknown].into_iter().for_each(read));
     let text = std::fs::read_to_string(file.path()).expect("lines");
     let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
     let lines: Vec<_> = lines.filter(|line| line["target"] == telemetry::AUDIT_TARGET).collect();

@@ -94,10 +94,7 @@ impl<'a> Watch<'a> {
                         }
                     }
                     // The stream reconnects by itself; what is known stays.
-                    Some(Err(error)) => tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "the watch of pods is interrupted"
-                    ),
+                    Some(Err(error)) => complain(&error),
                     None => return,
                 },
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
@@ -149,6 +146,19 @@ impl<'a> Watch<'a> {
         self.pods.publish(Pods::Known(next));
         self.published = Some(now);
         self.due = None;
+    }
+}
+
+/// Says what the API server said, or why it said nothing.
+fn complain(error: &watcher::Error) {
+    use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
+    let what = "the watch of pods is interrupted";
+    match error {
+        InitialListFailed(kube::Error::Api(status))
+        | WatchStartFailed(kube::Error::Api(status))
+        | WatchFailed(kube::Error::Api(status))
+        | WatchError(status) => tracing::warn!(error = status.message, "{what}"),
+        other => tracing::warn!(error = other as &dyn std::error::Error, "{what}"),
     }
 }
 

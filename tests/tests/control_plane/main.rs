@@ -4,7 +4,8 @@
 mod available;
 mod closed_loop;
 mod conformance;
+mod installed;
 mod kubectl;
-mod leaving;
+mod reads;
 mod replicas;
 mod start;

@@ -5,15 +5,11 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-use rustls_pki_types::ServerName;
 use system_tests::{
     Connection, FakeCollector, TestCa, TestGateway,
-    ca::SERVER_NAMES,
     client::{get, metric_path},
     eventually, fake_collector, is,
 };
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 
 #[tokio::test]
@@ -41,32 +37,22 @@ async fn a_certificate_is_swapped_under_load_without_a_failed_request() {
     };
     let swap = async {
         for _ in 0..2 {
-            let before = served(&ca, &gateway).await;
+            let before = client.certificate().await;
             // As the kubelet does: at some moment the two files do not fit each other.
             ca.write_leaf(gateway.certs.path());
             eventually("the new certificate is served", async || {
-                is(served(&ca, &gateway).await != before)
+                is(client.certificate().await != before)
             })
             .await;
         }
         // A pair that does not parse is not served with.
-        let before = served(&ca, &gateway).await;
+        let before = client.certificate().await;
         fs::write(gateway.certs.path().join("tls.crt"), "half a certif").unwrap();
         let sent = answered.load(Relaxed);
         eventually("the load goes on", async || is(answered.load(Relaxed) > sent + 100)).await;
-        assert_eq!(served(&ca, &gateway).await, before);
+        assert_eq!(client.certificate().await, before);
         stop.cancel();
     };
     tokio::join!(load(None), load(Some(http1)), load(Some(http2)), swap);
     drop(collector);
-}
-
-/// The certificate that a new connection is shown.
-async fn served(ca: &TestCa, gateway: &TestGateway) -> Vec<u8> {
-    let stream = TcpStream::connect(gateway.api).await.unwrap();
-    let name = ServerName::try_from(SERVER_NAMES[0]).unwrap();
-    let connector = TlsConnector::from(ca.client_config("http/1.1"));
-    let stream = connector.connect(name, stream).await.unwrap();
-    let chain = stream.get_ref().1.peer_certificates().expect("a certificate");
-    chain[0].to_vec()
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use system_tests::{
     FakeCollector, Process, TestCa, TestGateway,
     client::{get, is_unsent, metric_path},
@@ -79,7 +79,6 @@ async fn a_signal_ends_a_gateway_with_status_0() {
         &[],
     );
     assert!(gateway.line().await.starts_with("listening api=127.0.0.1:"));
-    let id = Pid::from_raw(i32::try_from(gateway.id()).unwrap()).unwrap();
-    kill_process(id, Signal::TERM).unwrap();
+    gateway.signal(Signal::TERM);
     assert_eq!(gateway.status().await, Some(0));
 }

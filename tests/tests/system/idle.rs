@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use system_tests::{
     Gateways, Path, Process, TestCa, TestCollector, TestGateway, eventually, path::SHORT, process,
     refused, throughout,
@@ -41,10 +41,7 @@ async fn a_broker_that_is_stopped_with_its_socket_open_becomes_a_404_that_says_h
     let collector = TestCollector::start(&ca, Gateways::one(gateway.ingest), uri);
     let metrics = ["node_up_count", "job_queue_state_run_count", "node_online_count"];
     let client = gateway.client();
-    let signal = |signal| {
-        let id = Pid::from_raw(i32::try_from(broker.id()).unwrap()).unwrap();
-        kill_process(id, signal).unwrap();
-    };
+    let signal = |signal| broker.signal(signal);
 
     for round in 0..2 {
         for metric in metrics {

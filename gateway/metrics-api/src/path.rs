@@ -169,13 +169,15 @@ pub fn parse(path: &str) -> Result<Target<'_>, PathError> {
     if path.len() > MAX_PATH_BYTES {
         return Err(PathError::TooLong(path.len()));
     }
-    let mut segments = Segments(path.strip_prefix('/').ok_or(PathError::Invalid)?.split('/'));
     if path == "/" {
         return Ok(Target::Root);
     }
     match segments.next()?.as_deref() {
         Some("apis") => api(segments),
         Some("openapi") => open_api(segments),
+    // Kubernetes' own servers answer with one at the end, too.
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let mut segments = Segments(path.strip_prefix('/').ok_or(PathError::Invalid)?.split('/'));
         Some("version") => segments.end(Target::Version),
         Some(name) => {
             let endpoint = endpoint(name).ok_or(PathError::Unknown)?;

@@ -137,12 +137,6 @@ impl Store {
         self.index.load().namespaces.get(namespace)?.get(name).cloned()
     }
 
-    /// Numbers of MiniClusters and of reporters.
-    pub fn sizes(&self) -> (usize, usize) {
-        let index = self.index.load();
-        (index.namespaces.values().map(|namespace| namespace.len()).sum(), index.reporters)
-    }
-
     /// The number of reporters.
     pub fn reporters(&self) -> usize {
         self.index.load().reporters

@@ -3,7 +3,7 @@
 //! A path is split first and decoded segment by segment after, so that an escaped `/` stays inside
 //! its segment, where it is refused. Segments are borrowed from the path unless they are escaped.
 
-use std::{borrow::Cow, fmt, str::Split};
+use std::{borrow::Cow, str::Split};
 
 use thiserror::Error;
 
@@ -106,15 +106,6 @@ pub enum Name<'a> {
     All,
 }
 
-impl fmt::Display for Name<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            Self::Exact(name) => name,
-            Self::All => "*",
-        })
-    }
-}
-
 /// A resource with its group, such as `jobs.batch`; core resources have none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resource<'a>(Cow<'a, str>);
@@ -128,12 +119,6 @@ impl Resource<'_> {
     /// As it stands in the path.
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-}
-
-impl fmt::Display for Resource<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.0)
     }
 }
 

@@ -150,7 +150,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn minicluster(&self, name: &str) -> Result<Item, Error> {
-        self.instance(&*members::lead(self.view, self.request.namespace, name)?)
+        self.instance(&*self.lead(name)?)
     }
 
     fn member(&self, member: &Member) -> Result<Item, Error> {
@@ -163,7 +163,11 @@ impl Reader<'_> {
     }
 
     fn members(&self) -> Result<Vec<Member>, Error> {
-        members(self.view, self.request.namespace)
+        members(self.view, self.request.namespace, self.now.instant)
+    }
+
+    fn lead(&self, minicluster: &str) -> Result<Arc<Snapshot>, Error> {
+        members::lead(self.view, self.request.namespace, minicluster, self.now.instant)
     }
 
     fn every_instance(&self) -> Result<Vec<Item>, Error> {

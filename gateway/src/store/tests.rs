@@ -68,7 +68,7 @@ async fn the_same_broker_may_reconnect_before_its_old_stream_is_seen_to_end() {
     assert_eq!(first.publish(snapshot(first.reporter())), Err(Replaced));
     // The end of the old stream says nothing about the new one.
     drop(first);
-    store.forget(Instant::now(), Duration::ZERO);
+    store.forget(Instant::now(), Duration::ZERO, |_| false);
     second.publish(snapshot(second.reporter())).expect("still the owner");
     assert_eq!(newest(&store), Some(100.0));
 }
@@ -109,11 +109,11 @@ async fn values_of_an_ended_stream_stay_until_they_are_forgotten() {
 
     let after = Duration::from_secs(600);
     tokio::time::advance(after - Duration::from_secs(1)).await;
-    store.forget(Instant::now(), after);
+    store.forget(Instant::now(), after, |_| false);
     assert_eq!(newest(&store), Some(100.0));
 
     tokio::time::advance(Duration::from_secs(1)).await;
-    store.forget(Instant::now(), after);
+    store.forget(Instant::now(), after, |_| false);
     assert_eq!(newest(&store), None);
     assert_eq!(store.reporters(), 0);
 }

@@ -57,6 +57,7 @@ pub struct Api {
     pods: pods::Shared,
     rules: Rules,
     health: Health,
+    groups: &'static [Group],
     discovery: discovery::Discovery,
     openapi: openapi::OpenApi,
 }
@@ -69,8 +70,19 @@ impl Api {
             pods,
             rules,
             health,
-            discovery: discovery::Discovery::new(),
-            openapi: openapi::OpenApi::new(),
+            groups: &Group::ALL,
+            discovery: discovery::Discovery::new(&Group::ALL),
+            openapi: openapi::OpenApi::new(&Group::ALL),
+        }
+    }
+
+    /// The same with these groups alone: of others nothing is said and nothing is served.
+    pub fn with_groups(self, groups: &'static [Group]) -> Self {
+        Self {
+            groups,
+            discovery: discovery::Discovery::new(groups),
+            openapi: openapi::OpenApi::new(groups),
+            ..self
         }
     }
 
@@ -110,6 +122,9 @@ impl Api {
             PathError::Invalid => Status::bad_request(&error),
             PathError::Unknown => Status::unknown_path(),
         })?;
+        if target.group().is_some_and(|group| !self.groups.contains(&group)) {
+            return Err(Status::unknown_path());
+        }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return Err(Status::method_not_allowed());
         }

@@ -153,7 +153,7 @@ impl Gateway {
         let (pods_known, known) = watch::channel(kubernetes.is_none());
         let health = Health::new(health, known);
         let rest = Api::new(Arc::clone(&store), pods.clone(), rules, health);
-        let rest = api::Service::new(rest, clock);
+        let rest = api::Service::new(rest.with_groups(config.groups), clock);
         let grpc = TelemetryServer::new(Ingest {
             store: Arc::clone(&store),
             clock,

@@ -44,6 +44,24 @@ pub enum Target<'a> {
     External(External<'a>),
 }
 
+impl Target<'_> {
+    /// The group that it belongs to, if it belongs to one.
+    pub const fn group(&self) -> Option<Group> {
+        match self {
+            Self::Group(group) => Some(*group),
+            Self::OpenApiV3Document(version) | Self::Resources(version) => Some(version.group()),
+            Self::Metric(_) => Some(Group::Custom),
+            Self::External(_) => Some(Group::External),
+            Self::Root
+            | Self::Version
+            | Self::Health(..)
+            | Self::OpenApiV2
+            | Self::OpenApiV3
+            | Self::Groups => None,
+        }
+    }
+}
+
 /// An endpoint for probes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endpoint {
@@ -157,12 +175,12 @@ pub fn parse(path: &str) -> Result<Target<'_>, PathError> {
     if path == "/" {
         return Ok(Target::Root);
     }
-    match segments.next()?.as_deref() {
-        Some("apis") => api(segments),
-        Some("openapi") => open_api(segments),
     // Kubernetes' own servers answer with one at the end, too.
     let path = path.strip_suffix('/').unwrap_or(path);
     let mut segments = Segments(path.strip_prefix('/').ok_or(PathError::Invalid)?.split('/'));
+    match segments.next()?.as_deref() {
+        Some("apis") => api(segments),
+        Some("openapi") => open_api(segments),
         Some("version") => segments.end(Target::Version),
         Some(name) => {
             let endpoint = endpoint(name).ok_or(PathError::Unknown)?;

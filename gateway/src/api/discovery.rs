@@ -24,9 +24,10 @@ pub(super) struct Discovery {
 }
 
 impl Discovery {
-    pub(super) fn new() -> Self {
-        let documents = Documents::new(&Catalogue { custom: resources(), external: external() });
-        Self { documents, paths: paths(), version: version() }
+    pub(super) fn new(groups: &[Group]) -> Self {
+        let catalogue = Catalogue { custom: resources(), external: external() };
+        let documents = Documents::new(&catalogue, groups);
+        Self { documents, paths: paths(groups), version: version() }
     }
 
     /// `/`, in JSON whatever a client reads, as in Kubernetes.
@@ -69,9 +70,9 @@ impl Discovery {
 }
 
 /// What people find at the root.
-fn paths() -> Bytes {
+fn paths(groups: &[Group]) -> Bytes {
     let mut paths = vec!["/apis".to_owned()];
-    for group in Group::ALL {
+    for group in groups {
         paths.push(format!("/apis/{}", group.name()));
         paths.extend(group.versions().iter().map(|version| format!("/apis/{}", version.name())));
     }

@@ -16,7 +16,7 @@ use jiff::{Timestamp, fmt::rfc2822};
 use metrics_api::{
     Encoding,
     accept::Offer,
-    group_version::GroupVersion,
+    group_version::{Group, GroupVersion},
     openapi::{Document, Documents, Metric, Metrics, V2_OFFERS, V3_OFFERS},
 };
 
@@ -34,8 +34,8 @@ const IMMUTABLE_FOR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 pub(super) struct OpenApi(Documents);
 
 impl OpenApi {
-    pub(super) fn new() -> Self {
-        Self(Documents::new(&metrics()))
+    pub(super) fn new(groups: &[Group]) -> Self {
+        Self(Documents::new(&metrics(), groups))
     }
 
     /// `/openapi/v2`.

@@ -15,7 +15,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, header::UPGRADE};
+use http::{HeaderValue, Method, Request, Response, Uri, header::UPGRADE};
 use http_body_util::Full;
 use metrics_api::{
     Encoding,
@@ -28,7 +28,7 @@ use tracing::Span;
 
 use crate::{
     clock::Moment,
-    pods,
+    pods::{self, Pods},
     query::{Rules, View},
     store::Store,
     telemetry::{AUDIT_ID, Oldest},
@@ -57,6 +57,7 @@ pub struct Api {
     pods: pods::Shared,
     rules: Rules,
     health: Health,
+    groups: &'static [Group],
     discovery: discovery::Discovery,
     openapi: openapi::OpenApi,
 }
@@ -69,8 +70,19 @@ impl Api {
             pods,
             rules,
             health,
-            discovery: discovery::Discovery::new(),
-            openapi: openapi::OpenApi::new(),
+            groups: &Group::ALL,
+            discovery: discovery::Discovery::new(&Group::ALL),
+            openapi: openapi::OpenApi::new(&Group::ALL),
+        }
+    }
+
+    /// The same with these groups alone: of others nothing is said and nothing is served.
+    pub fn with_groups(self, groups: &'static [Group]) -> Self {
+        Self {
+            groups,
+            discovery: discovery::Discovery::new(groups),
+            openapi: openapi::OpenApi::new(groups),
+            ..self
         }
     }
 
@@ -80,13 +92,19 @@ impl Api {
     }
 
     /// Whether the answer may list more objects than can be read in passing.
-    fn may_be_long(&self, path: &str) -> bool {
-        self.store.reporters() > MANY_REPORTERS
-            && match path::parse(path) {
+    fn may_be_long(&self, uri: &Uri) -> bool {
+        let pods = match &**self.pods.load() {
+            Pods::Known(known) => known.pods(),
+            Pods::Unwatched | Pods::Unknown(_) => 0,
+        };
+        self.store.reporters().max(pods) > MANY_REPORTERS
+            && match path::parse(uri.path()) {
                 Ok(Target::Metric(asked)) => {
                     !matches!(asked.object, path::Object::Named(_, path::Name::Exact(_)))
                 }
-                Ok(Target::External(_)) => true,
+                Ok(Target::External(_)) => {
+                    !external::is_of_one_minicluster(uri.query().unwrap_or_default())
+                }
                 _ => false,
             }
     }
@@ -104,6 +122,9 @@ impl Api {
             PathError::Invalid => Status::bad_request(&error),
             PathError::Unknown => Status::unknown_path(),
         })?;
+        if target.group().is_some_and(|group| !self.groups.contains(&group)) {
+            return Err(Status::unknown_path());
+        }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return Err(Status::method_not_allowed());
         }

@@ -10,6 +10,8 @@ use clap::{
     builder::{BoolishValueParser, OsStringValueParser},
 };
 
+use metrics_api::group_version::Group;
+
 use crate::{kubernetes::Reach, telemetry::Logs};
 
 mod check;
@@ -102,6 +104,17 @@ pub struct Args {
     )]
     pub service_aliases: Vec<String>,
 
+    /// Whether to serve external.metrics.k8s.io: true or false. One product owns it in a cluster.
+    #[arg(
+        long,
+        env = "FLUXGAUGE_EXTERNAL_METRICS",
+        value_name = "BOOL",
+        default_value = "true",
+        action = clap::ArgAction::Set,
+        value_parser = BoolishValueParser::new()
+    )]
+    pub external_metrics: bool,
+
     /// Whether to ask Kubernetes which pods MiniClusters have: auto (in a pod that has a service
     /// account), on or off. Without, names and labels of pods are what collectors say.
     #[arg(long, env = "FLUXGAUGE_KUBERNETES", value_name = "WHEN", default_value = "auto")]
@@ -168,6 +181,8 @@ pub struct Config {
     pub interval: Duration,
     /// Services that mean the only MiniCluster of their namespace.
     pub service_aliases: Vec<String>,
+    /// The groups of the API that are served.
+    pub groups: &'static [Group],
     /// How Kubernetes is asked for pods.
     pub kubernetes: Reach,
     /// How long the gateway is not ready after its start.
@@ -226,6 +241,7 @@ impl TryFrom<Args> for Config {
             tls,
             max_age: max_age.unwrap_or_default(),
             interval: interval.unwrap_or_default(),
+            groups: if args.external_metrics { &Group::ALL } else { &[Group::Custom] },
             kubernetes: check.kubernetes(&args),
             service_aliases: check.aliases(args.service_aliases),
             warm_up: check.duration("--warm-up", &args.warm_up, &none_too).unwrap_or_default(),

@@ -153,7 +153,7 @@ impl Gateway {
         let (pods_known, known) = watch::channel(kubernetes.is_none());
         let health = Health::new(health, known);
         let rest = Api::new(Arc::clone(&store), pods.clone(), rules, health);
-        let rest = api::Service::new(rest, clock);
+        let rest = api::Service::new(rest.with_groups(config.groups), clock);
         let grpc = TelemetryServer::new(Ingest {
             store: Arc::clone(&store),
             clock,
@@ -184,7 +184,7 @@ impl Gateway {
                 drain.clone()
             ),
             live(&state, &config, &shutdown, &drain),
-            forget(&store, config.max_age, &drain),
+            forget(&store, &pods, config.max_age, &drain),
             async {
                 if let Some(kubernetes) = &kubernetes {
                     let follow = follow(kubernetes, &pods, &pods_known, &config);
@@ -247,11 +247,12 @@ async fn follow(
     });
 }
 
-/// Lets go of reporters that are long gone.
-async fn forget(store: &Store, max_age: Duration, drain: &CancellationToken) {
+/// Lets go of reporters that are long gone, but for those whose pods may run.
+async fn forget(store: &Store, pods: &pods::Shared, max_age: Duration, drain: &CancellationToken) {
     let mut tick = tokio::time::interval(max_age);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while drain.run_until_cancelled(tick.tick()).await.is_some() {
-        store.forget(Instant::now(), max_age * REMEMBERED_MAX_AGES);
+        let (now, pods) = (Instant::now(), pods.load());
+        store.forget(now, max_age * REMEMBERED_MAX_AGES, |cluster| pods.may_run(cluster, now));
     }
 }

@@ -9,18 +9,20 @@
 //! first half: the real name, UID and labels of each pod, which pod holds which index of which
 //! MiniCluster, and which MiniClusters are gone. `query` joins both by MiniCluster and index.
 //!
-//! Should the watch break, the last state stays: what collectors say goes on aging by itself, and a
-//! MiniCluster that the watch has never seen is served as its collector reports it.
+//! Should the watch break, the last state stays for a while: what collectors say goes on aging by
+//! itself, and a MiniCluster that the watch has never seen is served as its collector reports it.
+//! After [`MAX_OUTAGE`] nothing is said of sets and sums any more.
 
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
+    time::Duration,
 };
 
 use arc_swap::{ArcSwap, Guard};
 use tokio::time::Instant;
 
-use crate::model::Snapshot;
+use crate::model::{ClusterKey, Snapshot};
 
 mod known;
 mod pod;
@@ -38,6 +40,14 @@ pub const COLLECT: &str = "fluxgauge.io/collect";
 /// Pods that are kept, as many as collectors; at about 2 KiB with 14 labels this is 32 MiB. With
 /// one more, none is known: see [`Pods::Unknown`].
 pub const MAX_PODS: usize = 16_384;
+
+/// How long others are waited for after the last pods of a MiniCluster were evicted or failed. The
+/// Job controller makes them 10 s after a first failure and 20 s after a second.
+pub const REPLACED_WITHIN: Duration = Duration::from_secs(30);
+
+/// How long the last state stays while the watch brings errors alone. API servers are restarted and
+/// moved in less.
+pub const MAX_OUTAGE: Duration = Duration::from_secs(5 * 60);
 
 /// What is known of pods at one moment.
 #[derive(Debug, Default)]
@@ -63,12 +73,21 @@ pub enum Unknown {
     /// There are too many.
     #[error("MiniClusters have more than {MAX_PODS} pods, which this gateway does not keep")]
     TooMany,
+    /// The watch has brought nothing but errors for longer than [`MAX_OUTAGE`].
+    #[error(
+        "this gateway has not heard from Kubernetes for {} min which pods MiniClusters have; its log \
+         says why",
+        MAX_OUTAGE.as_secs() / 60
+    )]
+    Interrupted,
 }
 
 /// The pods that hold an index of a MiniCluster, by namespace.
 #[derive(Debug, Default)]
 pub struct Known {
     namespaces: HashMap<Arc<str>, Namespace>,
+    /// The number of pods that run or will.
+    pods: usize,
 }
 
 /// The MiniClusters and pods of one namespace.
@@ -76,19 +95,35 @@ pub struct Known {
 pub struct Namespace {
     /// The pods that run or will, by name; one for each index.
     pub pods: BTreeMap<Arc<str>, Arc<Holder>>,
-    /// The MiniClusters that have any pod, by name.
+    /// The MiniClusters that have any pod or had one lately, by name.
     pub miniclusters: BTreeMap<Arc<str>, MiniCluster>,
-    /// When the last pod of a MiniCluster was gone.
-    ended: HashMap<Arc<str>, Instant>,
 }
 
 /// One MiniCluster.
 #[derive(Debug, Default)]
 pub struct MiniCluster {
-    /// The pods that run or will, by index. None: it is ending, or its lead has completed.
+    /// The pods that run or will, by index. None: see [`Sight`].
     pub holders: BTreeMap<u32, Arc<Holder>>,
-    /// Whether a pod promises a collector, by [`COLLECT`].
+    /// Whether a pod promises a collector, by [`COLLECT`]; of one without pods, whether any did.
     pub collects: bool,
+    /// Its lead has completed, and no other has come.
+    completed: bool,
+    /// Whether others are to take the place of its last pods.
+    successors: Successors,
+    /// Since when it has no pods at all.
+    gone: Option<Instant>,
+}
+
+/// Whether other pods are to take the place of a MiniCluster's last ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Successors {
+    /// Nobody takes it: pods run, or the last ones were deleted or did what they were there for.
+    #[default]
+    None,
+    /// Pods that were evicted or failed have not ended yet.
+    Coming,
+    /// The last of them is gone since then.
+    ComingSince(Instant),
 }
 
 /// A pod that holds an index of a MiniCluster.
@@ -107,11 +142,29 @@ pub struct Holder {
 pub enum Sight<'a> {
     /// It has pods that run or will.
     Runs(&'a MiniCluster),
-    /// It has none any more. `Some`: since its last pod was gone; what is heard of it later is of
-    /// a MiniCluster that the watch does not know yet.
-    Ended(Option<Instant>),
+    /// Its pods were evicted or failed, and others are to take their place.
+    Replaced(&'a MiniCluster),
+    /// It has pods that end or have completed, and no others will come.
+    Ending,
+    /// It has had none since then. What is heard of it later is of a MiniCluster that the watch does
+    /// not know yet.
+    Ended(Instant),
     /// No pod of it was seen.
     Unseen,
+}
+
+impl Pods {
+    /// Whether a MiniCluster has pods, or may have as far as is known.
+    pub fn may_run(&self, cluster: &ClusterKey, now: Instant) -> bool {
+        match self {
+            Self::Unwatched => false,
+            Self::Unknown(_) => true,
+            Self::Known(known) => matches!(
+                known.minicluster(&cluster.namespace, &cluster.name, now),
+                Sight::Runs(_) | Sight::Replaced(_)
+            ),
+        }
+    }
 }
 
 impl Known {
@@ -121,15 +174,32 @@ impl Known {
     }
 
     /// What is known of a MiniCluster.
-    pub fn minicluster(&self, namespace: &str, name: &str) -> Sight<'_> {
-        let Some(namespace) = self.namespace(namespace) else {
+    pub fn minicluster(&self, namespace: &str, name: &str, now: Instant) -> Sight<'_> {
+        let namespace = self.namespace(namespace);
+        let Some(minicluster) = namespace.and_then(|namespace| namespace.miniclusters.get(name))
+        else {
             return Sight::Unseen;
         };
-        match (namespace.miniclusters.get(name), namespace.ended.get(name)) {
-            (Some(minicluster), _) if minicluster.holders.is_empty() => Sight::Ended(None),
-            (Some(minicluster), _) => Sight::Runs(minicluster),
-            (None, Some(ended)) => Sight::Ended(Some(*ended)),
-            (None, None) => Sight::Unseen,
+        match minicluster.gone {
+            _ if !minicluster.holders.is_empty() => Sight::Runs(minicluster),
+            _ if minicluster.successors.may_come(now) => Sight::Replaced(minicluster),
+            None => Sight::Ending,
+            Some(gone) => Sight::Ended(gone),
+        }
+    }
+
+    /// The number of pods that run or will, in all namespaces.
+    pub const fn pods(&self) -> usize {
+        self.pods
+    }
+}
+
+impl Successors {
+    fn may_come(self, now: Instant) -> bool {
+        match self {
+            Self::None => false,
+            Self::Coming => true,
+            Self::ComingSince(since) => now.saturating_duration_since(since) < REPLACED_WITHIN,
         }
     }
 }
@@ -141,7 +211,7 @@ impl Holder {
     /// index gives to every pod in turn. Then a stream that was opened after the pod was seen is
     /// the pod's, and so is a sample that arrived when no other pod was there. Right after a start,
     /// and when a stream was faster than the watch, that refuses the pod's own samples until the
-    /// next one, for one interval at most.
+    /// next one: for one interval, or for as long as an earlier pod of the index is still ending.
     pub fn made(&self, snapshot: &Snapshot) -> bool {
         let (pod, reporter) = (&self.pod, &snapshot.reporter);
         match reporter.pod.strip_prefix(&*pod.hostname()) {

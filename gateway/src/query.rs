@@ -150,7 +150,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn minicluster(&self, name: &str) -> Result<Item, Error> {
-        self.instance(&*members::lead(self.view, self.request.namespace, name)?)
+        self.instance(&*self.lead(name)?)
     }
 
     fn member(&self, member: &Member) -> Result<Item, Error> {
@@ -163,7 +163,11 @@ impl Reader<'_> {
     }
 
     fn members(&self) -> Result<Vec<Member>, Error> {
-        members(self.view, self.request.namespace)
+        members(self.view, self.request.namespace, self.now.instant)
+    }
+
+    fn lead(&self, minicluster: &str) -> Result<Arc<Snapshot>, Error> {
+        members::lead(self.view, self.request.namespace, minicluster, self.now.instant)
     }
 
     fn every_instance(&self) -> Result<Vec<Item>, Error> {
@@ -190,7 +194,8 @@ impl Reader<'_> {
         if all.iter().any(|member| *member.name == *name) {
             all.retain(|member| *member.name == *name);
         } else if all.iter().any(is_headless) {
-            all.retain(is_headless);
+            // One whose lead is unknown may have the same Service.
+            all.retain(|member| member.lead.is_err() || is_headless(member));
         } else if !self.rules.service_aliases.iter().any(|alias| alias == name) {
             all.clear();
         }
@@ -215,19 +220,41 @@ impl Reader<'_> {
             )));
         }
         let mut sum: Option<Item> = None;
-        for member in self.members()? {
-            let part = self.member(&member).map_err(|error| error.of_member(&member.name))?;
-            sum = Some(match sum {
-                None => Item { object: self.request.namespace.into(), ..part },
-                Some(mut sum) => {
+        let all = self.members()?;
+        for member in &all {
+            let part = self.part(member).map_err(|error| error.of_member(&member.name))?;
+            sum = match (sum, part) {
+                (None, Some(part)) => Some(Item { object: self.request.namespace.into(), ..part }),
+                (Some(mut sum), Some(part)) => {
                     sum.value += part.value;
                     sum.produced = sum.produced.min(part.produced);
                     sum.parts.extend(part.provenance);
-                    sum
+                    Some(sum)
                 }
-            });
+                (sum, None) => sum,
+            };
         }
-        sum.ok_or_else(|| nobody(self.request.namespace))
+        sum.ok_or_else(|| self.nothing_of(&all))
+    }
+
+    /// What a MiniCluster adds to a sum; nothing where it has no series that matches.
+    fn part(&self, member: &Member) -> Result<Option<Item>, Error> {
+        let lead = member.lead.as_deref().map_err(Clone::clone)?;
+        let all = lead.instance.get(self.request.metric).map_or(&[][..], |series| series);
+        let found = all.iter().filter(|series| self.selects(series)).count();
+        self.is_complete(lead, all, found)?;
+        if found == 0 { Ok(None) } else { self.instance(lead).map(Some) }
+    }
+
+    /// What is said when no member adds anything.
+    fn nothing_of(&self, all: &[Member]) -> Error {
+        let namespace = self.request.namespace;
+        if all.is_empty() {
+            return nobody(namespace);
+        }
+        Error::NotFound(format!(
+            "no MiniCluster of namespace {namespace} has a series that matches"
+        ))
     }
 
     /// Of many objects, those that have a value; when none has, why the first has none.
@@ -317,9 +344,8 @@ impl Reader<'_> {
     }
 
     fn wants_queues(&self) -> bool {
-        self.request.metric_selector.requirements().iter().any(|requirement| {
-            requirement.key == QUEUE_LABEL && requirement.condition != Condition::DoesNotExist
-        })
+        let mut conditions = self.request.metric_selector.conditions(QUEUE_LABEL);
+        conditions.any(|condition| *condition != Condition::DoesNotExist)
     }
 
     fn is_scope(&self, scope: Scope) -> bool {

@@ -18,7 +18,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use thiserror::Error;
 use tokio::time::Instant;
 
-use crate::model::{Reporter, Snapshot};
+use crate::model::{ClusterKey, Reporter, Snapshot};
 
 /// Reporters that one gateway keeps. At about 10 KiB for 40 series this is 160 MiB.
 pub const MAX_REPORTERS: usize = 16_384;
@@ -137,12 +137,6 @@ impl Store {
         self.index.load().namespaces.get(namespace)?.get(name).cloned()
     }
 
-    /// Numbers of MiniClusters and of reporters.
-    pub fn sizes(&self) -> (usize, usize) {
-        let index = self.index.load();
-        (index.namespaces.values().map(|namespace| namespace.len()).sum(), index.reporters)
-    }
-
     /// The number of reporters.
     pub fn reporters(&self) -> usize {
         self.index.load().reporters
@@ -176,9 +170,9 @@ impl Store {
     }
 
     /// Forgets reporters whose stream ended `after` ago or longer. A lead broker is remembered for
-    /// as long as any other of its MiniCluster reports: while its pods run, nobody may take the
-    /// MiniCluster for one that ended.
-    pub fn forget(&self, now: Instant, after: Duration) {
+    /// as long as any other of its MiniCluster reports, and as long as the MiniCluster `runs` by
+    /// other knowledge: nobody may take it for one that ended.
+    pub fn forget(&self, now: Instant, after: Duration, runs: impl Fn(&ClusterKey) -> bool) {
         let _changing = self.changing();
         let old = |slot: &Slot| {
             let ended = slot.claim().ended;
@@ -188,9 +182,10 @@ impl Store {
         let clusters = index.namespaces.values().flat_map(|namespace| namespace.values());
         let forgotten: Vec<_> = clusters
             .flat_map(|cluster| {
-                let all = cluster.slots().all(old);
+                let ended = cluster.slots().all(old)
+                    && !cluster.lead().is_some_and(|lead| runs(&lead.claim().reporter.cluster));
                 let slots = cluster.slots.iter();
-                slots.filter(move |(rank, slot)| old(slot) && (all || **rank != 0))
+                slots.filter(move |(rank, slot)| old(slot) && (ended || **rank != 0))
             })
             .map(|(_, slot)| Arc::clone(&slot.claim().reporter))
             .collect();

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
 use crate::{
-    encoding::{Document, Message},
+    encoding::{Document, ListMeta, Message},
     quantity::Quantity,
     selector::{LabelSelector, Selector},
     time::Time,
@@ -38,11 +38,6 @@ impl Version {
             Self::V1Beta1 => "v1beta1",
             Self::V1Beta2 => "v1beta2",
         }
-    }
-
-    /// Finds a version by its name.
-    pub fn find(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|version| version.name() == name)
     }
 
     /// Group and version, as it stands in a document.
@@ -116,7 +111,7 @@ impl Serialize for List<'_> {
         let mut list = serializer.serialize_struct("MetricValueList", 4)?;
         list.serialize_field("kind", self.kind())?;
         list.serialize_field("apiVersion", self.api_version())?;
-        list.serialize_field("metadata", &Metadata {})?;
+        list.serialize_field("metadata", &ListMeta {})?;
         list.serialize_field("items", &Items { version: self.version, items: self.items })?;
         list.end()
     }
@@ -191,9 +186,6 @@ impl MetricValue<'_> {
         }
     }
 }
-
-#[derive(Serialize)]
-struct Metadata {}
 
 struct Items<'a> {
     version: Version,

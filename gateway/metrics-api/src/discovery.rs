@@ -62,9 +62,9 @@ pub struct Tagged {
 }
 
 impl Documents {
-    /// Makes the documents. Where a group has no metric a placeholder stands in: clients take an
-    /// empty list for a broken server.
-    pub fn new(catalogue: &Catalogue) -> Self {
+    /// Makes the documents; those of all groups list the groups that are served. Where one has no
+    /// metric a placeholder stands in: clients take an empty list for a broken server.
+    pub fn new(catalogue: &Catalogue, groups: &[Group]) -> Self {
         let placeholder = || vec!["placeholder".to_owned()];
         let mut catalogue = catalogue.clone();
         catalogue.custom.retain(|resource| !resource.metrics.is_empty());
@@ -77,9 +77,9 @@ impl Documents {
         }
         let group = |group| Prepared::new(&legacy::GroupDocument::new(group));
         let resources = |version| Prepared::new(&legacy::ResourceList::new(version, &catalogue));
-        let aggregated = |version| Tagged::new(aggregated::body(version, &catalogue));
+        let aggregated = |version| Tagged::new(aggregated::body(version, &catalogue, groups));
         Self {
-            groups: Prepared::new(&legacy::GroupList::new()),
+            groups: Prepared::new(&legacy::GroupList::new(groups)),
             custom: group(Group::Custom),
             external: group(Group::External),
             custom_v1beta1: resources(GroupVersion::Custom(custom::Version::V1Beta1)),

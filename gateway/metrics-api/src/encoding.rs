@@ -46,6 +46,11 @@ pub trait Document: Serialize {
     fn write_fields(&self, message: &mut Message<'_>);
 }
 
+/// The metadata of a list or a `Status`, without any field; in protobuf
+/// [`Message::list_meta`].
+#[derive(Serialize)]
+pub(crate) struct ListMeta {}
+
 impl Encoding {
     /// Those that are offered, the preferred one first. People get [`Self::PrettyJson`] in place
     /// of JSON.

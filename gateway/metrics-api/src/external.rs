@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
 use crate::{
-    encoding::{Document, Message},
+    encoding::{Document, ListMeta, Message},
     quantity::Quantity,
     time::Time,
 };
@@ -50,14 +50,11 @@ impl Serialize for List<'_> {
         let mut list = serializer.serialize_struct("ExternalMetricValueList", 4)?;
         list.serialize_field("kind", self.kind())?;
         list.serialize_field("apiVersion", self.api_version())?;
-        list.serialize_field("metadata", &Metadata {})?;
+        list.serialize_field("metadata", &ListMeta {})?;
         list.serialize_field("items", self.items)?;
         list.end()
     }
 }
-
-#[derive(Serialize)]
-struct Metadata {}
 
 impl Serialize for MetricValue<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

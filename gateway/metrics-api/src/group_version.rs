@@ -65,7 +65,12 @@ impl GroupVersion {
 
     /// All versions of all groups, in the order of discovery documents.
     pub fn all() -> impl Iterator<Item = Self> {
-        Group::ALL.into_iter().flat_map(|group| group.versions().iter().copied())
+        Self::of(&Group::ALL)
+    }
+
+    /// All versions of some groups, in the same order.
+    pub fn of(groups: &[Group]) -> impl Iterator<Item = Self> {
+        groups.iter().flat_map(|group| group.versions().iter().copied())
     }
 
     /// The group.

@@ -13,8 +13,11 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::{
-    accept::Offer, custom::Version, discovery::Tagged, encoding::Encoding,
-    group_version::GroupVersion,
+    accept::Offer,
+    custom::Version,
+    discovery::Tagged,
+    encoding::Encoding,
+    group_version::{Group, GroupVersion},
 };
 
 mod gnostic;
@@ -99,17 +102,17 @@ pub struct Documents {
 }
 
 impl Documents {
-    /// Makes the documents.
-    pub fn new(metrics: &Metrics) -> Self {
+    /// Makes the documents; the index and that of version 2 speak of the groups that are served.
+    pub fn new(metrics: &Metrics, groups: &[Group]) -> Self {
         let v3 = |api| Document::new(v3::document(api, metrics), &gnostic::V3);
         let mut documents = Self {
-            v2: Document::new(v2::document(metrics), &gnostic::V2),
+            v2: Document::new(v2::document(metrics, groups), &gnostic::V2),
             index: Tagged::new(Vec::new()),
             custom_v1beta1: v3(GroupVersion::Custom(Version::V1Beta1)),
             custom_v1beta2: v3(GroupVersion::Custom(Version::V1Beta2)),
             external_v1beta1: v3(GroupVersion::External),
         };
-        let paths = GroupVersion::all().map(|api| {
+        let paths = GroupVersion::of(groups).map(|api| {
             let (name, hash) = (api.name(), documents.v3(api).hash());
             let url = format!("/openapi/v3/apis/{name}?hash={hash}");
             (format!("apis/{name}"), json!({ "serverRelativeURL": url }))

@@ -10,14 +10,14 @@ use crate::percent;
 /// each byte escaped to three, and as much again for parameters that are ignored.
 pub const MAX_QUERY_BYTES: usize = 4 * 3 * crate::selector::MAX_SELECTOR_BYTES;
 
-/// What a query says. The first of several equal names counts.
+/// What a query says. The first of several equal names counts, but for `exclude`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parameters<'a> {
     /// `labelSelector`: picks objects. Absent and empty mean the same.
     pub label_selector: Cow<'a, str>,
     /// `metricLabelSelector`: picks series by their labels. Absent and empty mean the same.
     pub metric_label_selector: Cow<'a, str>,
-    /// `watch`, unless it is `false` or `0`.
+    /// `watch`, unless it is `false`, in whatever case, or `0`.
     pub watch: bool,
     /// `hash`, of OpenAPI documents: the hash of the one that is meant.
     pub hash: Cow<'a, str>,
@@ -52,7 +52,7 @@ impl<'a> Parameters<'a> {
         if query.len() > MAX_QUERY_BYTES {
             return Err(QueryError::TooLong(query.len()));
         }
-        let (mut objects, mut series) = (None, None);
+        let (mut objects, mut series, mut watch, mut hash) = (None, None, None, None);
         for pair in query.split('&') {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let decode = |name| percent::parameter(value).ok_or(QueryError::Escape(name));
@@ -63,8 +63,8 @@ impl<'a> Parameters<'a> {
                 Some("metricLabelSelector") if series.is_none() => {
                     series = Some(decode("metricLabelSelector")?);
                 }
-                Some("watch") => read.watch = !matches!(value, "false" | "0"),
-                Some("hash") => read.hash = decode("hash")?,
+                Some("watch") if watch.is_none() => watch = Some(is_true(value)),
+                Some("hash") if hash.is_none() => hash = Some(decode("hash")?),
                 Some("verbose") => read.verbose = true,
                 Some("exclude") => read.exclude.push(decode("exclude")?),
                 _ => {}
@@ -72,8 +72,15 @@ impl<'a> Parameters<'a> {
         }
         read.label_selector = objects.unwrap_or_default();
         read.metric_label_selector = series.unwrap_or_default();
+        read.watch = watch.unwrap_or_default();
+        read.hash = hash.unwrap_or_default();
         Ok(read)
     }
+}
+
+/// A switch as Kubernetes reads it: on, unless it says otherwise.
+fn is_true(value: &str) -> bool {
+    value != "0" && !value.eq_ignore_ascii_case("false")
 }
 
 /// Whether an answer should be laid out for people: `pretty` says so or, where it says nothing,
@@ -121,6 +128,7 @@ mod tests {
             Parameters::parse("labelSelector=a&labelSelector=b").unwrap().label_selector,
             "a"
         );
+        assert_eq!(Parameters::parse("hash=a&hash=b").unwrap().hash, "a");
     }
 
     #[test]
@@ -131,6 +139,9 @@ mod tests {
             ("watch", true),
             ("watch=false", false),
             ("watch=0", false),
+            ("watch=False", false),
+            ("watch=FALSE", false),
+            ("watch=false&watch=true", false),
             ("", false),
         ] {
             assert_eq!(Parameters::parse(query).unwrap().watch, want, "of {query:?}");

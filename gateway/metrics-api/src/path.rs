@@ -3,7 +3,7 @@
 //! A path is split first and decoded segment by segment after, so that an escaped `/` stays inside
 //! its segment, where it is refused. Segments are borrowed from the path unless they are escaped.
 
-use std::{borrow::Cow, fmt, str::Split};
+use std::{borrow::Cow, str::Split};
 
 use thiserror::Error;
 
@@ -42,6 +42,24 @@ pub enum Target<'a> {
     Metric(Metric<'a>),
     /// A metric by its name alone.
     External(External<'a>),
+}
+
+impl Target<'_> {
+    /// The group that it belongs to, if it belongs to one.
+    pub const fn group(&self) -> Option<Group> {
+        match self {
+            Self::Group(group) => Some(*group),
+            Self::OpenApiV3Document(version) | Self::Resources(version) => Some(version.group()),
+            Self::Metric(_) => Some(Group::Custom),
+            Self::External(_) => Some(Group::External),
+            Self::Root
+            | Self::Version
+            | Self::Health(..)
+            | Self::OpenApiV2
+            | Self::OpenApiV3
+            | Self::Groups => None,
+        }
+    }
 }
 
 /// An endpoint for probes.
@@ -106,15 +124,6 @@ pub enum Name<'a> {
     All,
 }
 
-impl fmt::Display for Name<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            Self::Exact(name) => name,
-            Self::All => "*",
-        })
-    }
-}
-
 /// A resource with its group, such as `jobs.batch`; core resources have none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resource<'a>(Cow<'a, str>);
@@ -128,12 +137,6 @@ impl Resource<'_> {
     /// As it stands in the path.
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-}
-
-impl fmt::Display for Resource<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.0)
     }
 }
 
@@ -169,10 +172,12 @@ pub fn parse(path: &str) -> Result<Target<'_>, PathError> {
     if path.len() > MAX_PATH_BYTES {
         return Err(PathError::TooLong(path.len()));
     }
-    let mut segments = Segments(path.strip_prefix('/').ok_or(PathError::Invalid)?.split('/'));
     if path == "/" {
         return Ok(Target::Root);
     }
+    // Kubernetes' own servers answer with one at the end, too.
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let mut segments = Segments(path.strip_prefix('/').ok_or(PathError::Invalid)?.split('/'));
     match segments.next()?.as_deref() {
         Some("apis") => api(segments),
         Some("openapi") => open_api(segments),

@@ -8,7 +8,7 @@ use std::fmt::Display;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::{
-    encoding::{Document, Message},
+    encoding::{Document, ListMeta, Message},
     selector::Selector,
 };
 
@@ -174,13 +174,10 @@ impl Status {
 
 impl Serialize for Status {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Metadata {}
-
         let mut status = serializer.serialize_struct("Status", 8)?;
         status.serialize_field("kind", self.kind())?;
         status.serialize_field("apiVersion", self.api_version())?;
-        status.serialize_field("metadata", &Metadata {})?;
+        status.serialize_field("metadata", &ListMeta {})?;
         status.serialize_field("status", FAILURE)?;
         status.serialize_field("message", &self.message)?;
         match self.reason.name() {

@@ -5,13 +5,10 @@
 
 use bytes::Bytes;
 use fluxgauge_proto::catalogue::{CATALOGUE, Metric, Scope};
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY},
-};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, header::VARY};
 use metrics_api::{
     Encoding,
-    discovery::{Aggregated, Catalogue, Documents, Resource, Tagged},
+    discovery::{Catalogue, Documents, Resource, Tagged},
     group_version::{Group, GroupVersion},
 };
 use serde_json::json;
@@ -27,9 +24,10 @@ pub(super) struct Discovery {
 }
 
 impl Discovery {
-    pub(super) fn new() -> Self {
-        let documents = Documents::new(&Catalogue { custom: resources(), external: external() });
-        Self { documents, paths: paths(), version: version() }
+    pub(super) fn new(groups: &[Group]) -> Self {
+        let catalogue = Catalogue { custom: resources(), external: external() };
+        let documents = Documents::new(&catalogue, groups);
+        Self { documents, paths: paths(groups), version: version() }
     }
 
     /// `/`, in JSON whatever a client reads, as in Kubernetes.
@@ -50,7 +48,9 @@ impl Discovery {
                 respond::document(encoding, self.documents.groups.body(encoding).clone())
             }
             Groups::Aggregated(version) => {
-                aggregated(version, self.documents.aggregated(version), headers)
+                let Tagged { body, etag } = self.documents.aggregated(version);
+                let public = HeaderValue::from_static("public");
+                respond::tagged(headers, etag, body, version.content_type(), public)
             }
         };
         response.headers_mut().extend([VARY_ACCEPT]);
@@ -69,29 +69,10 @@ impl Discovery {
     }
 }
 
-/// The aggregated form, or that it has not changed.
-fn aggregated(version: Aggregated, document: &Tagged, headers: &HeaderMap) -> Response<Bytes> {
-    // Hexadecimal digits in quotes are a header's value; were they not, no tag is sent that a
-    // client could match.
-    let etag = HeaderValue::from_str(&document.etag);
-    let etag = etag.unwrap_or_else(|_| HeaderValue::from_static("\"\""));
-    let (status, body) = if headers.get(IF_NONE_MATCH) == Some(&etag) {
-        (StatusCode::NOT_MODIFIED, Bytes::new())
-    } else {
-        (StatusCode::OK, document.body.clone())
-    };
-    let headers = [
-        (CONTENT_TYPE, HeaderValue::from_static(version.content_type())),
-        (ETAG, etag),
-        (CACHE_CONTROL, HeaderValue::from_static("public")),
-    ];
-    respond::with_headers(status, headers, body)
-}
-
 /// What people find at the root.
-fn paths() -> Bytes {
+fn paths(groups: &[Group]) -> Bytes {
     let mut paths = vec!["/apis".to_owned()];
-    for group in Group::ALL {
+    for group in groups {
         paths.push(format!("/apis/{}", group.name()));
         paths.extend(group.versions().iter().map(|version| format!("/apis/{}", version.name())));
     }

@@ -39,6 +39,13 @@ pub(super) fn read(
     Ok(Found { body, oldest: found.iter().map(|one| one.item.produced).min() })
 }
 
+/// Whether a query picks one MiniCluster by its name.
+pub(super) fn is_of_one_minicluster(query: &str) -> bool {
+    let parameters = Parameters::parse(query).unwrap_or_default();
+    let selector = Selector::parse(&parameters.label_selector).unwrap_or_default();
+    selector.value_of(MINICLUSTER_LABEL).is_some()
+}
+
 fn value<'a>(metric: &'a str, found: &'a External) -> Result<MetricValue<'a>, Error> {
     let (timestamp, value) = metric::measured(&found.item)?;
     let of_series = found.labels.iter().map(|(name, value)| (&**name, &**value));

@@ -10,17 +10,20 @@ use bytes::Bytes;
 use fluxgauge_proto::catalogue::{self, CATALOGUE, Scope, Unit};
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, EXPIRES, IF_NONE_MATCH, VARY},
+    header::{CACHE_CONTROL, EXPIRES, VARY},
 };
 use jiff::{Timestamp, fmt::rfc2822};
 use metrics_api::{
     Encoding,
     accept::Offer,
-    group_version::GroupVersion,
+    group_version::{Group, GroupVersion},
     openapi::{Document, Documents, Metric, Metrics, V2_OFFERS, V3_OFFERS},
 };
 
-use super::{form, respond};
+use super::{
+    form,
+    respond::{self, PRIVATE},
+};
 use crate::clock::Moment;
 
 /// How long a document may be kept that was asked for by its hash: a year, HTTP's "for ever".
@@ -31,8 +34,8 @@ const IMMUTABLE_FOR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 pub(super) struct OpenApi(Documents);
 
 impl OpenApi {
-    pub(super) fn new() -> Self {
-        Self(Documents::new(&metrics()))
+    pub(super) fn new(groups: &[Group]) -> Self {
+        Self(Documents::new(&metrics(), groups))
     }
 
     /// `/openapi/v2`.
@@ -43,7 +46,7 @@ impl OpenApi {
     /// `/openapi/v3`, which is JSON whatever is asked for, as in Kubernetes.
     pub(super) fn v3_index(&self, headers: &HeaderMap) -> Response<Bytes> {
         let index = &self.0.index;
-        response(headers, &index.etag, &index.body, Encoding::Json.media_type())
+        respond::tagged(headers, &index.etag, &index.body, Encoding::Json.media_type(), PRIVATE)
     }
 
     /// `/openapi/v3/apis/<group>/<version>`. `hash` is the query parameter, empty without one.
@@ -71,41 +74,14 @@ fn negotiated(document: &Document, headers: &HeaderMap, offers: &[Offer; 3]) -> 
     let [json, protobuf, _] = offers;
     let (tagged, etag) = (&document.json, &document.json.etag);
     let mut response = match form::negotiate(headers, offers) {
-        Ok(form) if form == *json => response(headers, etag, &tagged.body, json.media_type),
-        Ok(_) => response(headers, etag, &document.protobuf, protobuf.media_type),
+        Ok(form) if form == *json => {
+            respond::tagged(headers, etag, &tagged.body, json.media_type, PRIVATE)
+        }
+        Ok(_) => respond::tagged(headers, etag, &document.protobuf, protobuf.media_type, PRIVATE),
         Err(_) => respond::with_headers(StatusCode::NOT_ACCEPTABLE, [], Bytes::new()),
     };
     response.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
     response
-}
-
-/// A document, or that it has not changed.
-fn response(
-    asked: &HeaderMap,
-    etag: &str,
-    body: &Bytes,
-    media_type: &'static str,
-) -> Response<Bytes> {
-    let (status, body) = if is_known(asked, etag) {
-        (StatusCode::NOT_MODIFIED, Bytes::new())
-    } else {
-        (StatusCode::OK, body.clone())
-    };
-    // Hexadecimal digits in quotes are a header's value; were they not, no client could match.
-    let etag = HeaderValue::from_str(etag).unwrap_or_else(|_| HeaderValue::from_static("\"\""));
-    let headers = [
-        (CONTENT_TYPE, HeaderValue::from_static(media_type)),
-        (CACHE_CONTROL, HeaderValue::from_static("no-cache, private")),
-        (ETAG, etag),
-    ];
-    respond::with_headers(status, headers, body)
-}
-
-/// Whether the client has the document of this tag already.
-fn is_known(headers: &HeaderMap, etag: &str) -> bool {
-    let tags = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    let mut tags = tags.flat_map(|value| value.split(',')).map(str::trim);
-    tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 
 /// A date for a header; `None` for one that no calendar has.

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use http::{
-    HeaderName, HeaderValue, Response, StatusCode,
-    header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE},
+    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
+    header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
 };
 use metrics_api::{
     Encoding,
@@ -13,9 +13,11 @@ use metrics_api::{
 /// The type of answers to probes.
 pub(super) const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
+/// Keeps a document from being kept by anybody but its reader, who asks whether it has changed.
+pub(super) const PRIVATE: HeaderValue = HeaderValue::from_static("no-cache, private");
+
 /// A document that is right at this moment only.
 pub(super) fn document(encoding: Encoding, body: Bytes) -> Response<Bytes> {
-    const PRIVATE: HeaderValue = HeaderValue::from_static("no-cache, private");
     let media_type = HeaderValue::from_static(encoding.media_type());
     with_headers(StatusCode::OK, [(CONTENT_TYPE, media_type), (CACHE_CONTROL, PRIVATE)], body)
 }
@@ -29,6 +31,29 @@ pub(super) fn failure(status: &Status, encoding: Encoding) -> Response<Bytes> {
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     }
     response
+}
+
+/// A document with an entity tag, or that the client has it already.
+pub(super) fn tagged(
+    asked: &HeaderMap,
+    etag: &str,
+    body: &Bytes,
+    media_type: &'static str,
+    cache_control: HeaderValue,
+) -> Response<Bytes> {
+    let tags = asked.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let mut tags = tags.flat_map(|value| value.split(',')).map(str::trim);
+    let is_known = tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag);
+    let (status, body) = if is_known {
+        (StatusCode::NOT_MODIFIED, Bytes::new())
+    } else {
+        (StatusCode::OK, body.clone())
+    };
+    // Hexadecimal digits in quotes are a header's value; were they not, no client could match.
+    let etag = HeaderValue::from_str(etag).unwrap_or_else(|_| HeaderValue::from_static("\"\""));
+    let media_type = HeaderValue::from_static(media_type);
+    let headers = [(CONTENT_TYPE, media_type), (CACHE_CONTROL, cache_control), (ETAG, etag)];
+    with_headers(status, headers, body)
 }
 
 /// Any response.

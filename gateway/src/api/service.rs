@@ -28,7 +28,7 @@ use crate::{
 /// waits as long as it must.
 pub const DEADLINE: Duration = Duration::from_secs(2);
 
-/// With so many collectors or fewer every answer is made at once: at about 1 µs to find a value
+/// With so many collectors and pods or fewer every answer is made at once: at about 1 µs to find a value
 /// and 1 µs to write it this is 2 ms, in YAML 10 ms.
 pub const MANY_REPORTERS: usize = 1_000;
 
@@ -101,7 +101,7 @@ impl<B> hyper::service::Service<Request<B>> for Service {
     fn call(&self, request: Request<B>) -> Self::Future {
         let span = telemetry::read_span(&request);
         let began = self.clock.now();
-        if self.api.may_be_long(request.uri().path()) {
+        if self.api.may_be_long(request.uri()) {
             let (service, request) = (self.clone(), Arc::new(request.map(drop)));
             return Either::Right(Box::pin(async move {
                 let response = service.answer_aside(&request, &span).await;

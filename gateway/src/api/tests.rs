@@ -513,7 +513,7 @@ fn probes_follow_the_state_and_discovery_does_not() {
 #[test]
 fn pods_that_are_not_known_yet_are_an_error_of_sets_and_sums_and_of_nothing_else() {
     let fixture = Fixture::new();
-    fixture.pods.publish(pods::Pods::Unknown(pods::Unknown::Unlisted));
+    fixture.pods.publish(Pods::Unknown(pods::Unknown::Unlisted));
     for uri in ["metrics/node_up_count", "pods/%2A/broker_up", "pods/mc0-0-abcde/broker_up"] {
         let message = fixture.failure(404, &format!("{HPC}/{uri}"));
         assert!(message.contains("has not read the pods"), "{message}");

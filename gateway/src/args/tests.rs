@@ -107,6 +107,15 @@ fn plain_http_is_served_on_loopback_and_elsewhere_only_by_force() {
 }
 
 #[test]
+fn external_metrics_are_served_unless_they_are_turned_off() {
+    let groups = |flags: &str| config(&format!("--tls-cert a --tls-key b {flags}")).unwrap().groups;
+    assert_eq!(groups(""), Group::ALL);
+    assert_eq!(groups("--external-metrics true"), Group::ALL);
+    assert_eq!(groups("--external-metrics=false"), [Group::Custom]);
+    assert!(config("--external-metrics perhaps").unwrap_err().contains("external-metrics"));
+}
+
+#[test]
 fn a_kubeconfig_turns_kubernetes_on() {
     let reach =
         |flags: &str| config(&format!("--tls-cert a --tls-key b {flags}")).unwrap().kubernetes;

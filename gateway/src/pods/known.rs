@@ -9,18 +9,18 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Holder, Known, MAX_PODS, MiniCluster, Namespace, Pod, Stage};
+use super::{Holder, Known, MAX_PODS, MiniCluster, Pod, Stage, Successors};
 
 /// The pods of each index of one MiniCluster.
 type Indexes<'a> = BTreeMap<u32, Vec<&'a Arc<Pod>>>;
 
-/// MiniClusters that are remembered as ended, as many as pods; one more is taken for unseen, and
-/// what its collector said ages.
-const MAX_ENDED: usize = MAX_PODS;
+/// MiniClusters without pods that are remembered, as many as pods; one more is taken for unseen,
+/// and what its collector said ages.
+const MAX_GONE: usize = MAX_PODS;
 
 impl Known {
     /// What is known after a change, from all pods that count. MiniClusters without any pod are
-    /// remembered as ended for as long as `remember`.
+    /// remembered for as long as `remember`.
     pub fn next<'a>(
         &self,
         pods: impl Iterator<Item = &'a Arc<Pod>>,
@@ -32,50 +32,55 @@ impl Known {
             let indexes = clusters.entry((&pod.namespace, &pod.minicluster)).or_default();
             indexes.entry(pod.index).or_default().push(pod);
         }
-        let mut namespaces: HashMap<Arc<str>, Namespace> = HashMap::new();
+        let mut next = Self::default();
         for ((namespace, name), indexes) in clusters {
             let before = self.namespace(namespace).and_then(|old| old.miniclusters.get(name));
             let minicluster = MiniCluster::of(&indexes, before, now);
-            let namespace = namespaces.entry(Arc::clone(namespace)).or_default();
+            let namespace = next.namespaces.entry(Arc::clone(namespace)).or_default();
             let holders = minicluster.holders.values();
             let by_name = holders.map(|holder| (Arc::clone(&holder.pod.name), Arc::clone(holder)));
             namespace.pods.extend(by_name);
+            next.pods += minicluster.holders.len();
             namespace.miniclusters.insert(Arc::clone(name), minicluster);
         }
-        let mut room = MAX_ENDED;
+        let mut room = MAX_GONE;
         for (namespace, old) in &self.namespaces {
-            let gone = old.miniclusters.keys().map(|name| (name, now));
-            let ended = old.ended.iter().map(|(name, at)| (name, *at));
-            for (name, at) in gone.chain(ended) {
-                let back = namespaces
-                    .get(namespace)
-                    .is_some_and(|new| new.miniclusters.contains_key(name));
-                if !back && room > 0 && now.saturating_duration_since(at) < remember {
+            for (name, old) in &old.miniclusters {
+                let gone = old.gone.unwrap_or(now);
+                let back = next
+                    .namespace(namespace)
+                    .is_some_and(|namespace| namespace.miniclusters.contains_key(name));
+                if !back && room > 0 && now.saturating_duration_since(gone) < remember {
                     room -= 1;
-                    let namespace = namespaces.entry(Arc::clone(namespace)).or_default();
-                    namespace.ended.insert(Arc::clone(name), at);
+                    let namespace = next.namespaces.entry(Arc::clone(namespace)).or_default();
+                    namespace.miniclusters.insert(Arc::clone(name), old.without_pods(gone));
                 }
             }
         }
-        Self { namespaces }
+        next
     }
 }
 
 impl MiniCluster {
     fn of(indexes: &Indexes<'_>, before: Option<&Self>, now: Instant) -> Self {
+        // One that had no pods at all was made anew.
+        let before = before.filter(|before| before.gone.is_none());
+        let all = || indexes.values().flatten();
+        let leads = indexes.get(&0).map_or(&[][..], |pods| pods);
+        let completed = before.is_some_and(|before| before.completed)
+            || leads.iter().any(|pod| pod.stage == Stage::Completed);
+        if completed && !leads.iter().any(|pod| pod.stage == Stage::Live) {
+            // The instance ended with its lead, whatever its other pods still do.
+            return Self { completed, ..Self::default() };
+        }
         let mut minicluster = Self::default();
         for (index, pods) in indexes {
             let live = pods.iter().filter(|pod| pod.stage == Stage::Live);
             // While one is replaced there may be two: the newer one is there to stay.
-            let Some(pod) = live.max_by_key(|pod| (pod.created, &pod.name)) else {
-                if *index == 0 && pods.iter().any(|pod| pod.stage == Stage::Completed) {
-                    // The instance ended with its lead, whatever its other pods still do.
-                    return Self::default();
-                }
-                continue;
-            };
+            let Some(pod) = live.max_by_key(|pod| (pod.created, &pod.name)) else { continue };
             let others = pods.iter().filter(|other| other.uid != pod.uid);
-            let alone = others.filter(|other| other.stage != Stage::Completed).count() == 0;
+            let silent = |stage| matches!(stage, Stage::Completed | Stage::Failed);
+            let alone = others.filter(|other| !silent(other.stage)).count() == 0;
             let before = before
                 .and_then(|before| before.holders.get(index))
                 .filter(|before| before.pod.uid == pod.uid);
@@ -88,6 +93,24 @@ impl MiniCluster {
             minicluster.collects |= pod.collects();
             minicluster.holders.insert(*index, Arc::new(holder));
         }
+        if minicluster.holders.is_empty() {
+            minicluster.collects = all().any(|pod| pod.collects());
+            minicluster.successors = match before.map_or(Successors::None, |old| old.successors) {
+                _ if all().any(|pod| pod.stage.is_replaced()) => Successors::Coming,
+                Successors::Coming => Successors::ComingSince(now),
+                other => other,
+            };
+        }
         minicluster
+    }
+
+    /// The same MiniCluster when its last pod is gone.
+    fn without_pods(&self, gone: Instant) -> Self {
+        let successors = match self.successors {
+            Successors::Coming => Successors::ComingSince(gone),
+            other => other,
+        };
+        let collects = self.collects;
+        Self { collects, successors, gone: Some(gone), ..Self::default() }
     }
 }

@@ -13,6 +13,10 @@ const INDEX: &str = "batch.kubernetes.io/job-completion-index";
 /// The label in which the Flux Operator writes it.
 const JOB_INDEX: &str = "job-index";
 
+/// The condition of a pod that is deleted for the sake of something else: its node is drained or
+/// lost, or a pod of a higher priority comes.
+const DISRUPTION: &str = "DisruptionTarget";
+
 /// Bytes of a pod's labels. The Flux Operator's and the Job controller's are some 600.
 const MAX_LABEL_BYTES: usize = 16 * 1024;
 
@@ -42,11 +46,15 @@ pub struct Pod {
 pub enum Stage {
     /// It runs, or will.
     Live,
-    /// It was told to end, and may not have yet.
+    /// It was deleted, and may not have ended yet. Whether another takes its place is not told.
     Ending,
+    /// It was evicted, and may not have ended yet: another takes its place.
+    Evicted,
     /// It did what it was there for, and no other takes its place.
     Completed,
-    /// It failed, or was deleted after its end: it counts no more.
+    /// It failed, or was evicted and is gone: another takes its place.
+    Failed,
+    /// It failed after it was deleted.
     Gone,
 }
 
@@ -73,14 +81,20 @@ impl Pod {
             .or_else(|| labels.get(JOB_INDEX))
             .map(String::as_str)
             .or_else(|| hostname.as_deref()?.strip_prefix(&**minicluster)?.strip_prefix('-'));
-        let phase = pod.status.and_then(|status| status.phase);
+        let status = pod.status.unwrap_or_default();
+        let conditions = status.conditions.unwrap_or_default();
+        let evicted = conditions.iter().any(|one| one.type_ == DISRUPTION && one.status == "True");
         Some(Self {
             index: index?.parse().ok()?,
             namespace: metadata.namespace?.into(),
             name: metadata.name?.into(),
             uid: metadata.uid?.into(),
             minicluster: minicluster.as_str().into(),
-            stage: Stage::of(phase.as_deref(), metadata.deletion_timestamp.is_some()),
+            stage: Stage::of(
+                status.phase.as_deref(),
+                metadata.deletion_timestamp.is_some(),
+                evicted,
+            ),
             created: metadata.creation_timestamp.map(|time| time.0),
             // A map of the API is in ascending order.
             labels: labels.into_iter().map(|(key, value)| (key.into(), value.into())).collect(),
@@ -105,12 +119,19 @@ impl Pod {
 }
 
 impl Stage {
-    fn of(phase: Option<&str>, deleted: bool) -> Self {
+    fn of(phase: Option<&str>, deleted: bool, evicted: bool) -> Self {
         match (phase, deleted) {
-            (Some("Succeeded"), false) => Self::Completed,
-            (Some("Succeeded" | "Failed"), _) => Self::Gone,
+            (Some("Succeeded"), _) => Self::Completed,
+            (Some("Failed"), true) if !evicted => Self::Gone,
+            (Some("Failed"), _) => Self::Failed,
+            (_, true) if evicted => Self::Evicted,
             (_, true) => Self::Ending,
             (_, false) => Self::Live,
         }
+    }
+
+    /// Whether the Job controller makes another pod in its place.
+    pub const fn is_replaced(self) -> bool {
+        matches!(self, Self::Evicted | Self::Failed)
     }
 }

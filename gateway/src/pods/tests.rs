@@ -127,22 +127,29 @@ fn pods_of_no_minicluster_are_not_kept() {
 
 #[test]
 fn the_stage_follows_the_phase_and_the_deletion() {
-    let stage = |phase: &str, deleted: bool| {
+    let disrupted = |phase: &str, deleted: bool, disruption: &str| {
         let pod = changed(|pod| {
             pod["status"]["phase"] = json!(phase);
+            let condition = json!({"type": "DisruptionTarget", "status": disruption});
+            pod["status"]["conditions"] = json!([condition]);
             if deleted {
                 pod["metadata"]["deletionTimestamp"] = json!("2026-11-23T22:55:00Z");
             }
         });
         pod.expect("counts").stage
     };
+    let stage = |phase: &str, deleted: bool| disrupted(phase, deleted, "False");
     for phase in ["Pending", "Running", "Unknown"] {
         assert_eq!(stage(phase, false), Stage::Live);
         assert_eq!(stage(phase, true), Stage::Ending);
+        assert_eq!(disrupted(phase, false, "True"), Stage::Live, "it has not been told to end");
+        assert_eq!(disrupted(phase, true, "True"), Stage::Evicted);
     }
     assert_eq!(stage("Succeeded", false), Stage::Completed);
-    assert_eq!(stage("Succeeded", true), Stage::Gone);
-    assert_eq!(stage("Failed", false), Stage::Gone);
+    assert_eq!(stage("Succeeded", true), Stage::Completed);
+    assert_eq!(stage("Failed", false), Stage::Failed);
+    assert_eq!(stage("Failed", true), Stage::Gone);
+    assert_eq!(disrupted("Failed", true, "True"), Stage::Failed);
 }
 
 /// What is known after one state of all pods after another, ten seconds apart.
@@ -152,6 +159,11 @@ fn after(states: &[&[&Arc<Pod>]]) -> Known {
         known = known.next(pods.iter().copied(), at(seconds), REMEMBER);
     }
     known
+}
+
+/// What is known of `side`, whose pods are not waited for any more.
+fn sight(known: &Known) -> Sight<'_> {
+    known.minicluster("default", "side", at(1_000))
 }
 
 fn names(known: &Known) -> HashSet<&str> {
@@ -168,37 +180,72 @@ fn pods_that_end_leave_and_the_minicluster_with_the_last() {
 
     let known = after(&[&[lead, worker], &[lead, worker_ends]]);
     assert_eq!(names(&known), HashSet::from(["a"]));
-    assert!(matches!(known.minicluster("default", "side"), Sight::Runs(_)));
+    assert!(matches!(sight(&known), Sight::Runs(_)));
 
     let known = after(&[&[lead, worker], &[lead_ends, worker_ends]]);
-    assert!(matches!(known.minicluster("default", "side"), Sight::Ended(None)));
+    assert!(matches!(sight(&known), Sight::Ending));
 
     let known = after(&[&[lead], &[lead_ends], &[], &[]]);
-    let Sight::Ended(Some(ended)) = known.minicluster("default", "side") else { panic!() };
+    let Sight::Ended(ended) = sight(&known) else { panic!() };
     assert_eq!(ended, at(30), "when it was gone, not when it was last looked at");
-    assert!(matches!(known.minicluster("default", "other"), Sight::Unseen));
+    assert!(matches!(known.minicluster("default", "other", at(0)), Sight::Unseen));
 
     let known = known.next([].into_iter(), at(30) + REMEMBER, REMEMBER);
-    assert!(matches!(known.minicluster("default", "side"), Sight::Unseen));
+    assert!(matches!(sight(&known), Sight::Unseen));
     let known = after(&[&[lead], &[], &[lead]]);
-    assert!(matches!(known.minicluster("default", "side"), Sight::Runs(_)));
+    assert!(matches!(sight(&known), Sight::Runs(_)));
 }
 
 #[test]
 fn a_minicluster_ends_with_its_lead_if_that_completed_and_not_if_it_failed() {
     let worker = &pod("b", "2", 1, Stage::Live);
     let known = after(&[&[&pod("a", "1", 0, Stage::Completed), worker]]);
-    assert!(matches!(known.minicluster("default", "side"), Sight::Ended(None)));
+    assert!(matches!(sight(&known), Sight::Ending));
     assert!(names(&known).is_empty(), "its other pods serve nobody");
 
     let known = after(&[&[worker]]);
-    let Sight::Runs(minicluster) = known.minicluster("default", "side") else { panic!() };
+    let Sight::Runs(minicluster) = sight(&known) else { panic!() };
     assert!(!minicluster.holders.contains_key(&0), "another lead is on its way");
+
+    // Whatever becomes of the lead's pod, until there is another.
+    let states: &[&[&Arc<Pod>]] =
+        &[&[&pod("a", "1", 0, Stage::Completed), worker], &[worker], &[worker]];
+    assert!(matches!(sight(&after(states)), Sight::Ending));
 
     // Of a MiniCluster that was made anew, the new lead counts.
     let again = &pod("c", "3", 0, Stage::Live);
     let known = after(&[&[&pod("a", "1", 0, Stage::Completed), again]]);
     assert_eq!(names(&known), HashSet::from(["c"]));
+}
+
+#[test]
+fn a_minicluster_whose_pods_were_evicted_is_waited_for_and_one_that_was_deleted_is_not() {
+    let live = &pod("a", "1", 0, Stage::Live);
+    let gone = |stage| after(&[&[live], &[&pod("a", "1", 0, stage)], &[]]);
+    for stage in [Stage::Evicted, Stage::Failed] {
+        let known = after(&[&[live], &[&pod("a", "1", 0, stage)]]);
+        assert!(matches!(sight(&known), Sight::Replaced(_)), "however long it ends");
+        assert!(names(&known).is_empty());
+
+        let (known, ended) = (gone(stage), at(30));
+        let at = |later| known.minicluster("default", "side", ended + later);
+        let Sight::Replaced(minicluster) = at(REPLACED_WITHIN - Duration::from_millis(1)) else {
+            panic!("{:?}", at(Duration::ZERO))
+        };
+        assert!(minicluster.collects, "as its pods promised");
+        assert!(matches!(at(REPLACED_WITHIN), Sight::Ended(time) if time == ended));
+        let known = known.next([live].into_iter(), ended, REMEMBER);
+        assert!(matches!(sight(&known), Sight::Runs(_)), "the other came");
+    }
+    for stage in [Stage::Live, Stage::Ending] {
+        let known = gone(stage);
+        assert!(matches!(known.minicluster("default", "side", at(30)), Sight::Ended(_)));
+    }
+    let ending = &pod("b", "2", 1, Stage::Ending);
+    let known = after(&[&[&pod("a", "1", 0, Stage::Evicted), ending], &[ending]]);
+    let sight = |seconds| known.minicluster("default", "side", at(seconds));
+    assert!(matches!(sight(49), Sight::Replaced(_)), "the evicted one was gone at 20");
+    assert!(matches!(sight(50), Sight::Ending));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use super::{Known, MAX_PODS, Pod, Pods, SELECTOR, Shared, Stage, Unknown};
+use super::{Known, MAX_OUTAGE, MAX_PODS, Pod, Pods, SELECTOR, Shared, Stage, Unknown};
 use crate::kubernetes::{Kubernetes, WATCH_DURATION};
 
 /// Pods in one answer to a list: at 10 KiB each about 5 MiB.
@@ -36,17 +36,22 @@ pub async fn follow(kubernetes: &Kubernetes, pods: &Shared, remember: Duration, 
         .labels(SELECTOR)
         .page_size(PAGE)
         .timeout(u32::try_from(WATCH_DURATION.as_secs()).unwrap_or(u32::MAX));
+    let mut watch = Watch::new(pods, remember, listed);
     loop {
         // Attempts to reach the API server come 0.8 s to 30 s apart.
         let events =
             watcher(Api::<api::Pod>::all(kubernetes.client()), config.clone()).default_backoff();
-        Watch::new(pods, remember, listed).run(events).await;
-        tracing::error!(
-            "MiniClusters have more than {MAX_PODS} pods: none of them and no sum is served until \
-             they are fewer"
-        );
-        pods.publish(Pods::Unknown(Unknown::TooMany));
-        sleep(TOO_MANY_PAUSE).await;
+        match watch.run(events).await {
+            Stop::TooMany => {
+                tracing::error!(
+                    "MiniClusters have more than {MAX_PODS} pods: none of them and no sum is \
+                     served until they are fewer"
+                );
+                pods.publish(Pods::Unknown(Unknown::TooMany));
+                sleep(TOO_MANY_PAUSE).await;
+            }
+            Stop::Outage => tracing::warn!("reading all pods of MiniClusters anew"),
+        }
     }
 }
 
@@ -55,7 +60,7 @@ type Key = (Arc<str>, Arc<str>);
 
 type Held = HashMap<Key, Arc<Pod>>;
 
-/// One watch, from its first list on.
+/// What watches have told, one after the other.
 struct Watch<'a> {
     pods: &'a Shared,
     remember: Duration,
@@ -64,6 +69,15 @@ struct Watch<'a> {
     held: Held,
     /// Those of a list that is not complete.
     listing: Held,
+    /// Pods that others take the place of, and that count no more. They are told once, so that their
+    /// MiniCluster is not taken for one that was deleted.
+    parting: Vec<Arc<Pod>>,
+    /// What was published last of all that is known.
+    known: Arc<Pods>,
+    /// Whether this watch has had a complete list.
+    is_listed: bool,
+    /// Since when there are errors alone.
+    failing: Option<Instant>,
     /// When a change is published; `None` while there is none.
     due: Option<Instant>,
     published: Option<Instant>,
@@ -72,30 +86,53 @@ struct Watch<'a> {
 /// There are more than [`MAX_PODS`].
 struct TooMany;
 
+/// Why a watch goes on no more.
+#[derive(Debug, PartialEq, Eq)]
+enum Stop {
+    /// There are more than [`MAX_PODS`].
+    TooMany,
+    /// It has brought errors alone for [`MAX_OUTAGE`]: only a list tells whether there was anything
+    /// to bring.
+    Outage,
+}
+
 impl<'a> Watch<'a> {
     fn new(pods: &'a Shared, remember: Duration, listed: &'a Notify) -> Self {
-        let (held, listing) = (Held::new(), Held::new());
-        Self { pods, remember, listed, held, listing, due: None, published: None }
+        Self {
+            pods,
+            remember,
+            listed,
+            held: Held::new(),
+            listing: Held::new(),
+            parting: Vec::new(),
+            known: Arc::default(),
+            is_listed: false,
+            failing: None,
+            due: None,
+            published: None,
+        }
     }
 
-    /// Applies events until there are too many pods.
+    /// Applies the events of one watch until another must begin.
     async fn run(
         &mut self,
         events: impl Stream<Item = Result<Event<api::Pod>, watcher::Error>> + Send,
-    ) {
+    ) -> Stop {
         let mut events = pin!(events);
+        (self.is_listed, self.due) = (false, None);
         loop {
             let due = self.due;
             tokio::select! {
                 event = events.next() => match event {
                     Some(Ok(event)) => {
                         if self.apply(event).is_err() {
-                            return;
+                            return Stop::TooMany;
                         }
                     }
+                    Some(Err(_)) if self.is_outage() && self.is_listed => return Stop::Outage,
                     // The stream reconnects by itself; what is known stays.
                     Some(Err(error)) => complain(&error),
-                    None => return,
+                    None => return Stop::Outage,
                 },
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     self.publish();
@@ -105,6 +142,10 @@ impl<'a> Watch<'a> {
     }
 
     fn apply(&mut self, event: Event<api::Pod>) -> Result<(), TooMany> {
+        // A list that begins has not succeeded.
+        if !matches!(event, Event::Init) {
+            self.failing = None;
+        }
         match event {
             Event::Init => self.listing.clear(),
             Event::InitApply(pod) => {
@@ -112,21 +153,52 @@ impl<'a> Watch<'a> {
             }
             Event::InitDone => {
                 self.held = std::mem::take(&mut self.listing);
+                self.is_listed = true;
                 self.publish();
                 self.listed.notify_one();
             }
             Event::Apply(pod) => {
-                if keep(&mut self.held, pod)? {
+                let Some(key) = key(&pod) else { return Ok(()) };
+                let known = self.held.get(&key).cloned();
+                let stage = keep(&mut self.held, pod)?;
+                let now = self.held.get(&key);
+                if known.as_ref() != now {
+                    if let (Some(known), None) = (&known, now) {
+                        self.part(known, stage);
+                    }
                     self.change();
                 }
             }
             Event::Delete(pod) => {
-                if key(&pod).is_some_and(|key| self.held.remove(&key).is_some()) {
+                if let Some(known) = key(&pod).and_then(|key| self.held.remove(&key)) {
+                    self.part(&known, Pod::of(pod).map(|pod| pod.stage));
                     self.change();
                 }
             }
         }
         Ok(())
+    }
+
+    /// Notes that a pod counts no more, and where in its life it was seen last.
+    fn part(&mut self, known: &Pod, stage: Option<Stage>) {
+        if stage.is_some_and(Stage::is_replaced) {
+            let mut last = known.clone();
+            last.stage = Stage::Failed;
+            self.parting.push(Arc::new(last));
+        }
+    }
+
+    /// Notes an error, and says whether there was nothing else for [`MAX_OUTAGE`]. Where this watch
+    /// has not brought a list either, what is known is too old then.
+    fn is_outage(&mut self) -> bool {
+        let now = Instant::now();
+        let since = *self.failing.get_or_insert(now);
+        let is_outage = now.saturating_duration_since(since) >= MAX_OUTAGE;
+        if is_outage && !self.is_listed {
+            tracing::error!("pods by name and sums are not served until Kubernetes tells of pods");
+            self.pods.publish(Pods::Unknown(Unknown::Interrupted));
+        }
+        is_outage
     }
 
     fn change(&mut self) {
@@ -137,15 +209,19 @@ impl<'a> Watch<'a> {
 
     fn publish(&mut self) {
         let now = Instant::now();
-        let next = match &**self.pods.load() {
-            Pods::Known(known) => known.next(self.held.values(), now, self.remember),
-            Pods::Unwatched | Pods::Unknown(_) => {
-                Known::default().next(self.held.values(), now, self.remember)
-            }
+        let pods = self.held.values().chain(&self.parting);
+        let next = match &*self.known {
+            Pods::Known(known) => known.next(pods, now, self.remember),
+            Pods::Unwatched | Pods::Unknown(_) => Known::default().next(pods, now, self.remember),
         };
         self.pods.publish(Pods::Known(next));
+        self.known = Arc::clone(&self.pods.load());
         self.published = Some(now);
         self.due = None;
+        if !self.parting.is_empty() {
+            self.parting.clear();
+            self.change();
+        }
     }
 }
 
@@ -167,28 +243,29 @@ fn key(pod: &api::Pod) -> Option<Key> {
     Some((metadata.namespace.as_deref()?.into(), metadata.name.as_deref()?.into()))
 }
 
-/// Keeps a pod if it counts, and forgets it if it does no more. Says whether anything changed.
-fn keep(held: &mut Held, pod: api::Pod) -> Result<bool, TooMany> {
-    let Some(key) = key(&pod) else {
-        return Ok(false);
+/// Keeps a pod if it counts, and forgets it if it does no more. Says where it is in its life.
+fn keep(held: &mut Held, pod: api::Pod) -> Result<Option<Stage>, TooMany> {
+    let Some(key) = key(&pod) else { return Ok(None) };
+    let Some(pod) = Pod::of(pod) else {
+        held.remove(&key);
+        return Ok(None);
     };
-    let counts = |pod: &Pod| match pod.stage {
-        Stage::Live | Stage::Ending => true,
+    let stage = pod.stage;
+    let counts = match stage {
+        Stage::Live | Stage::Ending | Stage::Evicted => true,
         // That the lead has completed ends the MiniCluster; of others it means nothing.
         Stage::Completed => pod.index == 0,
-        Stage::Gone => false,
+        // Only that it has failed just now means that another is on its way.
+        Stage::Failed | Stage::Gone => false,
     };
-    let Some(pod) = Pod::of(pod).filter(counts) else {
-        return Ok(held.remove(&key).is_some());
-    };
-    if held.get(&key).is_some_and(|known| **known == pod) {
-        return Ok(false);
-    }
-    if held.len() >= MAX_PODS && !held.contains_key(&key) {
+    if !counts {
+        held.remove(&key);
+    } else if held.len() >= MAX_PODS && !held.contains_key(&key) {
         return Err(TooMany);
+    } else if held.get(&key).is_none_or(|known| **known != pod) {
+        held.insert(key, Arc::new(pod));
     }
-    held.insert(key, Arc::new(pod));
-    Ok(true)
+    Ok(Some(stage))
 }
 
 #[cfg(test)]

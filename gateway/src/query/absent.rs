@@ -1,10 +1,9 @@
-//! Why a snapshot lacks a metric, as far as what it rests on tells.
+//! Why a snapshot lacks a metric or a part of it, as far as what it rests on tells.
 
 use fluxgauge_proto::catalogue::{Metric, QUEUE_LABEL, Source as Origin};
-use metrics_api::selector::Selector;
 
 use super::{Error, Reader};
-use crate::model::Snapshot;
+use crate::model::{Series, Snapshot};
 
 impl Reader<'_> {
     /// Says why a snapshot lacks the metric.
@@ -13,7 +12,7 @@ impl Reader<'_> {
         let Some(known) = self.known else {
             return Error::UnknownMetric(format!("no collector reports {metric}"));
         };
-        let origin = origin(known, self.request.metric_selector);
+        let origin = self.origin(known);
         let source = snapshot.sources.iter().find(|source| *source.name == *origin.name());
         let reason = match source {
             Some(source) => match (&source.failure, source.age_at_receipt) {
@@ -35,12 +34,48 @@ impl Reader<'_> {
         };
         Error::NotFound(reason)
     }
-}
 
-/// What the series of a metric rest on that a selector picks.
-pub(super) fn origin(known: &Metric, selector: &Selector) -> Origin {
-    match known.source {
-        Origin::SchedStatus if selector.names(QUEUE_LABEL) => Origin::QueueStatus,
-        origin => origin,
+    /// Whether the series that match, of all of a metric, are all that would match if everything
+    /// were known. The instance's own must be there, though the selector may leave it out. Which
+    /// queues there are is known as of the last proof of what reports them, and that there is none
+    /// only while it works; one that was named and found is all.
+    ///
+    /// # Errors
+    ///
+    /// Why that is not known.
+    pub(super) fn is_complete(
+        &self,
+        snapshot: &Snapshot,
+        all: &[Series],
+        matching: usize,
+    ) -> Result<(), Error> {
+        let Some(known) = self.known else {
+            return Ok(());
+        };
+        if !self.wants_queues() {
+            let is_there = all.iter().any(|series| series.label(QUEUE_LABEL).is_none());
+            return if is_there { Ok(()) } else { Err(self.absent(snapshot)) };
+        }
+        let named = self.request.metric_selector.value_of(QUEUE_LABEL).is_some();
+        if named && matching > 0 {
+            return Ok(());
+        }
+        let wanted = self.origin(known).name();
+        let source = snapshot.sources.iter().find(|source| *source.name == *wanted);
+        let age = source.and_then(|source| snapshot.age(source, self.now));
+        match (source, age) {
+            (Some(source), Some(age)) if matching > 0 || source.failure.is_none() => {
+                self.fresh(age, Some(source))
+            }
+            _ => Err(self.absent(snapshot)),
+        }
+    }
+
+    /// What the series of a metric rest on that the selector picks.
+    pub(super) fn origin(&self, known: &Metric) -> Origin {
+        match known.source {
+            Origin::SchedStatus if self.wants_queues() => Origin::QueueStatus,
+            origin => origin,
+        }
     }
 }

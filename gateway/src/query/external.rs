@@ -5,13 +5,13 @@
 
 use std::sync::Arc;
 
-use fluxgauge_proto::catalogue::{self, QUEUE_LABEL, Scope};
+use fluxgauge_proto::catalogue::{self, QUEUE_LABEL, Scope, Source as Origin};
 use metrics_api::selector::Selector;
 
-use super::{Error, Item, Member, Object, Reader, Request, Rules, View, absent::origin, nobody};
+use super::{Error, Item, Member, Object, Reader, Request, Rules, View};
 use crate::{
     clock::Moment,
-    model::{Labels, Series, Snapshot},
+    model::{Labels, Series},
 };
 
 /// The label that tells MiniClusters apart.
@@ -68,7 +68,10 @@ impl Reader<'_> {
                 "{metric} describes a broker: ask custom.metrics.k8s.io for pods"
             )));
         }
-        let all = self.members()?;
+        let all = match self.request.metric_selector.value_of(MINICLUSTER_LABEL) {
+            Some(name) => vec![Member { name: name.into(), lead: Ok(self.lead(name)?) }],
+            None => self.members()?,
+        };
         let selected: Vec<_> =
             all.iter().filter(|member| self.selects_cluster(&member.name)).collect();
         if self.known.is_some() {
@@ -82,11 +85,7 @@ impl Reader<'_> {
         if values.is_empty() {
             return Err(match (self.known, selected.is_empty()) {
                 (None, false) => Error::UnknownMetric(format!("no collector reports {metric}")),
-                (_, true) if all.is_empty() => nobody(self.request.namespace),
-                _ => Error::NotFound(format!(
-                    "no MiniCluster of namespace {} has a series that matches",
-                    self.request.namespace
-                )),
+                _ => self.nothing_of(&all),
             });
         }
         self.may_add_up(values.len().max(selected.len()))?;
@@ -103,38 +102,22 @@ impl Reader<'_> {
             Ok(External { item, labels: Arc::clone(&series.labels) })
         });
         let values = values.collect::<Result<Vec<_>, _>>()?;
-        if values.is_empty() {
-            self.has_none(snapshot, all)?;
+        self.is_complete(snapshot, all, values.len())?;
+        let origin = self.known.map(|known| self.origin(known));
+        if values.len() > 1 && origin == Some(Origin::QueueStatus) {
+            return Err(Error::Bad(format!(
+                "queues may share nodes, so that a sum of {} over queues may count some twice: \
+                 name one by {QUEUE_LABEL}=NAME",
+                self.request.metric
+            )));
         }
         Ok(values)
     }
 
-    /// Whether a snapshot without a series that matches says that there is none. The instance's
-    /// own series must be there, and left out by the selector; a queue need not be there, if what
-    /// reports queues works.
-    fn has_none(&self, snapshot: &Snapshot, all: &[Series]) -> Result<(), Error> {
-        let Some(known) = self.known else {
-            return Ok(());
-        };
-        if !self.wants_queues() {
-            let is_there = all.iter().any(|series| series.label(QUEUE_LABEL).is_none());
-            return if is_there { Ok(()) } else { Err(self.absent(snapshot)) };
-        }
-        let wanted = origin(known, self.request.metric_selector).name();
-        let source = snapshot.sources.iter().find(|source| *source.name == *wanted);
-        let age = source.and_then(|source| snapshot.age(source, self.now));
-        match (source, age) {
-            (Some(source), Some(age)) if source.failure.is_none() => self.fresh(age, Some(source)),
-            _ => Err(self.absent(snapshot)),
-        }
-    }
-
     /// Whether what the selector says of MiniClusters holds for one.
     fn selects_cluster(&self, name: &str) -> bool {
-        let requirements = self.request.metric_selector.requirements().iter();
-        requirements
-            .filter(|asked| asked.key == MINICLUSTER_LABEL)
-            .all(|asked| asked.condition.holds(Some(name)))
+        let mut conditions = self.request.metric_selector.conditions(MINICLUSTER_LABEL);
+        conditions.all(|condition| condition.holds(Some(name)))
     }
 
     fn selects_external(&self, name: &str, series: &Series) -> bool {

@@ -7,8 +7,15 @@
 //! | run | reported once, not from the lead's pod that is there now | without a value, which is an error |
 //! | run, labelled `fluxgauge.io/collect` | never reported | without a value |
 //! | run, not labelled | never reported | no: it may have no collector at all |
-//! | none any more, or the lead has completed | | no |
+//! | all evicted or failed, for less than [`REPLACED_WITHIN`] after the last is gone | reported, or promised by the label | without a value: others are to take their place |
+//! | all deleted or gone, or the lead has completed | | no |
+//! | none any more | one has connected since | with what the lead has said since |
 //! | never seen: the watch is off, or behind | report | with its values |
+//!
+//! A deleted MiniCluster thus leaves at once. So does one whose last pod somebody deletes by hand,
+//! until the Job controller has made another: Kubernetes does not tell the two apart.
+//!
+//! [`REPLACED_WITHIN`]: crate::pods::REPLACED_WITHIN
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -34,22 +41,24 @@ pub(super) struct Member {
 /// # Errors
 ///
 /// When it is not known which there are.
-pub(super) fn members(view: View<'_>, namespace: &str) -> Result<Vec<Member>, Error> {
+pub(super) fn members(view: View<'_>, namespace: &str, now: Instant) -> Result<Vec<Member>, Error> {
     let reporting = view.store.namespace(namespace).unwrap_or_default();
     let mut clusters: BTreeMap<&Arc<str>, Option<&Cluster>> = BTreeMap::new();
     match view.pods {
         Pods::Unwatched => {}
         Pods::Unknown(reason) => return Err(Error::NotFound(reason.to_string())),
         Pods::Known(known) => {
-            let running = known.namespace(namespace).into_iter();
-            let names = running.flat_map(|namespace| namespace.miniclusters.keys());
+            let watched = known.namespace(namespace).into_iter();
+            let names = watched.flat_map(|namespace| namespace.miniclusters.keys());
             clusters.extend(names.map(|name| (name, None)));
         }
     }
     clusters.extend(reporting.iter().map(|(name, cluster)| (name, Some(&**cluster))));
-    let member = |(name, cluster): (&Arc<str>, Option<&Cluster>)| {
-        let lead = standing(view.pods, namespace, name, cluster).ok()?;
-        Some(Member { name: Arc::clone(name), lead })
+    let member = |(name, cluster): (&Arc<str>, Option<&Cluster>)| match standing(
+        view.pods, namespace, name, cluster, now,
+    ) {
+        Standing::Member(lead) => Some(Member { name: Arc::clone(name), lead }),
+        Standing::NoMember(_) => None,
     };
     Ok(clusters.into_iter().filter_map(member).collect())
 }
@@ -60,35 +69,59 @@ pub(super) fn members(view: View<'_>, namespace: &str) -> Result<Vec<Member>, Er
 /// # Errors
 ///
 /// When there is no such MiniCluster, or when that is not known.
-pub(super) fn lead(view: View<'_>, namespace: &str, name: &str) -> Result<Arc<Snapshot>, Error> {
+pub(super) fn lead(
+    view: View<'_>,
+    namespace: &str,
+    name: &str,
+    now: Instant,
+) -> Result<Arc<Snapshot>, Error> {
     let cluster = view.store.cluster(namespace, name);
-    standing(view.pods, namespace, name, cluster.as_deref()).flatten()
+    match standing(view.pods, namespace, name, cluster.as_deref(), now) {
+        Standing::Member(lead) => lead,
+        Standing::NoMember(error) => Err(error),
+    }
 }
 
-/// What the lead of a member says, or for what is no member, what to tell who names it.
+/// Whether a MiniCluster counts.
+enum Standing {
+    /// It does, by what its lead says.
+    Member(Result<Arc<Snapshot>, Error>),
+    /// It does not: what to tell who names it.
+    NoMember(Error),
+}
+
 fn standing(
     pods: &Pods,
     namespace: &str,
     name: &str,
     cluster: Option<&Cluster>,
-) -> Result<Result<Arc<Snapshot>, Error>, Error> {
+    now: Instant,
+) -> Standing {
+    use Standing::{Member, NoMember};
     let sight = match pods {
-        Pods::Known(known) => known.minicluster(namespace, name),
+        Pods::Known(known) => known.minicluster(namespace, name, now),
         Pods::Unwatched | Pods::Unknown(_) => Sight::Unseen,
     };
     let said = cluster.and_then(Cluster::lead).and_then(Slot::snapshot);
     match (sight, cluster) {
-        (Sight::Runs(minicluster), Some(_)) => Ok(lead_of(minicluster, name, said)),
-        (Sight::Runs(minicluster), None) if minicluster.collects => Ok(Err(silent(name))),
-        (Sight::Runs(_) | Sight::Unseen, None) => Err(nobody(namespace)),
-        (Sight::Ended(Some(ended)), Some(cluster)) if is_newer(cluster, ended) => {
-            Ok(said.ok_or_else(|| silent(name)))
+        (Sight::Runs(minicluster), Some(_)) => Member(lead_of(minicluster, name, said)),
+        (Sight::Runs(minicluster), None) if minicluster.collects => Member(Err(silent(name))),
+        (Sight::Replaced(minicluster), cluster) if cluster.is_some() || minicluster.collects => {
+            Member(Err(Error::NotFound(format!(
+                "all pods of MiniCluster {name} were evicted or failed, and others are to take \
+                 their place"
+            ))))
         }
-        (Sight::Ended(_), _) => {
-            Err(Error::NotFound(format!("MiniCluster {name} has no running pods")))
+        (Sight::Runs(_) | Sight::Replaced(_) | Sight::Unseen, None) => NoMember(nobody(namespace)),
+        (Sight::Ended(ended), Some(cluster)) if is_newer(cluster, ended) => {
+            let said = said.filter(|lead| lead.reporter.connected > ended);
+            Member(said.ok_or_else(|| silent(name)))
         }
-        (Sight::Unseen, Some(cluster)) if cluster.has_ended() => Err(silent(name)),
-        (Sight::Unseen, Some(_)) => Ok(said.ok_or_else(|| silent(name))),
+        (Sight::Ended(_) | Sight::Ending | Sight::Replaced(_), _) => {
+            NoMember(Error::NotFound(format!("MiniCluster {name} has no running pods")))
+        }
+        (Sight::Unseen, Some(cluster)) if cluster.has_ended() => NoMember(silent(name)),
+        (Sight::Unseen, Some(_)) => Member(said.ok_or_else(|| silent(name))),
     }
 }
 
@@ -113,11 +146,12 @@ fn lead_of(
     Ok(said)
 }
 
-/// Whether any collector of a MiniCluster reported after its last pod was gone: then there are
-/// others that the watch does not know yet.
+/// Whether any collector of a MiniCluster connected after its last pod was gone: then there are
+/// others that the watch does not know yet. What comes on an older stream is of a pod that was
+/// deleted by force and goes on.
 fn is_newer(cluster: &Cluster, ended: Instant) -> bool {
     let mut snapshots = cluster.slots().filter_map(Slot::snapshot);
-    snapshots.any(|snapshot| snapshot.received.instant > ended)
+    snapshots.any(|snapshot| snapshot.reporter.connected > ended)
 }
 
 fn silent(name: &str) -> Error {

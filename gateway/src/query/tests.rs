@@ -10,6 +10,7 @@ use crate::{
 mod watched;
 
 const SCHED: usize = 0;
+const JOBS: usize = 1;
 const QUEUES: usize = 2;
 const BROKER: usize = 3;
 
@@ -19,11 +20,23 @@ pub(super) struct Fake {
     pub(super) nodes: f64,
     pub(super) age: Duration,
     pub(super) headless: Option<&'static str>,
+    pub(super) queues: &'static [&'static str],
+    pub(super) failures: &'static [Origin],
+    /// How long its streams were open when the sample came.
+    pub(super) streamed: Duration,
 }
 
 impl Default for Fake {
     fn default() -> Self {
-        Self { name: "mc0", nodes: 3.0, age: Duration::from_secs(1), headless: None }
+        Self {
+            name: "mc0",
+            nodes: 3.0,
+            age: Duration::from_secs(1),
+            headless: None,
+            queues: &["batch", "debug"],
+            failures: &[Origin::JobStats],
+            streamed: Duration::ZERO,
+        }
     }
 }
 
@@ -60,21 +73,28 @@ pub(super) fn add(store: &Arc<Store>, now: Moment, fake: &Fake) {
             broker_start: 1.0,
             headless_service: fake.headless.map(Into::into),
             flux_version: "0.88.0".into(),
-            connected: now.instant,
+            connected: now.instant.checked_sub(fake.streamed).expect("after the start"),
         });
-        let source = |origin: Origin, failure: Option<&str>| Source {
-            name: origin.name().into(),
-            age_at_receipt: failure.is_none().then_some(fake.age),
-            failure: failure.map(Into::into),
+        let source = |origin: Origin| {
+            let failed = fake.failures.contains(&origin);
+            Source {
+                name: origin.name().into(),
+                age_at_receipt: (!failed).then_some(fake.age),
+                failure: failed.then(|| "EPERM (1): insufficient role".into()),
+            }
         };
         let mut instance = SeriesMap::new();
         if rank == 0 {
-            let up = [
-                (None, fake.nodes, SCHED),
-                (Some("batch"), 2.0, QUEUES),
-                (Some("debug"), 1.0, QUEUES),
-            ];
-            instance.insert("node_up_count".into(), series(&up));
+            let of_queues = |whole, source: usize, by_queue: usize| {
+                let queues = fake.queues.iter().zip([2.0, 1.0]);
+                let queues = queues.map(|(queue, value)| (Some(*queue), value, by_queue));
+                series(&[(None, whole, source)].into_iter().chain(queues).collect::<Vec<_>>())
+            };
+            instance.insert("node_up_count".into(), of_queues(fake.nodes, SCHED, QUEUES));
+            if !fake.failures.contains(&Origin::JobStats) {
+                let running = of_queues(3.0, JOBS, JOBS);
+                instance.insert("job_queue_state_run_count".into(), running);
+            }
             instance.insert("cluster_size_min_safe".into(), series(&[(None, 2.0, SCHED)]));
             instance.insert("of_tomorrow".into(), series(&[(None, 7.0, SCHED)]));
         }
@@ -88,10 +108,10 @@ pub(super) fn add(store: &Arc<Store>, now: Moment, fake: &Fake) {
                 reporter,
                 received: now,
                 sources: Arc::new([
-                    source(Origin::SchedStatus, None),
-                    source(Origin::JobStats, Some("EPERM (1): insufficient role")),
-                    source(Origin::QueueStatus, None),
-                    source(Origin::Broker, None),
+                    source(Origin::SchedStatus),
+                    source(Origin::JobStats),
+                    source(Origin::QueueStatus),
+                    source(Origin::Broker),
                 ]),
                 instance,
                 broker: [("broker_up".into(), up), ("jobs_of_tomorrow".into(), jobs)].into(),
@@ -182,6 +202,11 @@ fn a_value_older_than_max_age_is_refused_with_its_age() {
 fn a_metric_whose_source_failed_is_absent_with_the_reason() {
     let absent = error(ask(&mc0(), MC0, "job_queue_state_run_count", ("", "")));
     assert_eq!(absent, "job-list.job-stats: EPERM (1): insufficient role");
+
+    let failing = [Fake { failures: &[Origin::SchedStatus], ..Fake::default() }];
+    let of = |selector| error(ask(&failing, MC0, "node_free_count", ("", selector)));
+    assert_eq!(of("!queue"), "resource.sched-status: EPERM (1): insufficient role");
+    assert_eq!(of("queue=batch"), "no series matches queue=batch", "queues have another source");
 }
 
 #[test]
@@ -211,6 +236,25 @@ fn a_namespace_has_the_sum_and_never_a_part_of_it() {
     let meaningless = ask(&two(), Object::Namespace, "cluster_size_min_safe", ("", ""));
     assert!(error(meaningless).contains("no meaning"));
     assert!(error(sum(&[])).contains("no collector"));
+}
+
+#[test]
+fn a_minicluster_without_such_a_queue_adds_nothing_to_a_namespace_unless_nobody_knows() {
+    let mut fakes = two();
+    fakes[1].queues = &["batch"];
+    let sum =
+        |fakes: &[Fake], selector| ask(fakes, Object::Namespace, "node_up_count", ("", selector));
+    assert_eq!(values(sum(&fakes, "queue=batch")), [("hpc".into(), 4.0)]);
+    assert_eq!(values(sum(&fakes, "queue=debug")), [("hpc".into(), 1.0)]);
+    let none = error(sum(&fakes, "queue=nosuch"));
+    assert_eq!(none, "no MiniCluster of namespace hpc has a series that matches");
+
+    fakes[1].failures = &[Origin::QueueStatus];
+    let unknown = error(sum(&fakes, "queue=debug"));
+    assert_eq!(
+        unknown,
+        "MiniCluster mc1: resource.sched-status by queue: EPERM (1): insufficient role"
+    );
 }
 
 #[test]
@@ -295,7 +339,7 @@ async fn a_minicluster_whose_lead_is_silent_spoils_a_sum_and_one_that_ended_does
     };
     drop(lead("mc1"));
     let later = Moment { instant: now.instant + Duration::from_secs(3600), ..now };
-    store.forget(later.instant, Duration::from_secs(600));
+    store.forget(later.instant, Duration::from_secs(600), |_| false);
     let spoilt =
         find(unwatched(&store), &rules, later, &request).expect_err("never a part of the sum");
     assert!(spoilt.to_string().contains("MiniCluster"), "{spoilt}");

@@ -68,7 +68,7 @@ async fn the_same_broker_may_reconnect_before_its_old_stream_is_seen_to_end() {
     assert_eq!(first.publish(snapshot(first.reporter())), Err(Replaced));
     // The end of the old stream says nothing about the new one.
     drop(first);
-    store.forget(Instant::now(), Duration::ZERO);
+    store.forget(Instant::now(), Duration::ZERO, |_| false);
     second.publish(snapshot(second.reporter())).expect("still the owner");
     assert_eq!(newest(&store), Some(100.0));
 }
@@ -78,7 +78,7 @@ async fn leaving_forgets_a_rank_at_once_and_no_other() {
     let store = Arc::new(Store::default());
     let lead = claim(&store, 0, 1.0).expect("claim");
     let worker = claim(&store, 1, 1.0).expect("claim");
-    assert_eq!(store.sizes(), (1, 2));
+    assert_eq!(store.reporters(), 2);
 
     lead.leave();
     let cluster = store.cluster("hpc", "mc0").expect("the worker still reports");
@@ -87,7 +87,7 @@ async fn leaving_forgets_a_rank_at_once_and_no_other() {
 
     worker.leave();
     assert!(store.namespace("hpc").is_none());
-    assert_eq!(store.sizes(), (0, 0));
+    assert_eq!(store.reporters(), 0);
 }
 
 #[tokio::test]
@@ -109,13 +109,33 @@ async fn values_of_an_ended_stream_stay_until_they_are_forgotten() {
 
     let after = Duration::from_secs(600);
     tokio::time::advance(after - Duration::from_secs(1)).await;
-    store.forget(Instant::now(), after);
+    store.forget(Instant::now(), after, |_| false);
     assert_eq!(newest(&store), Some(100.0));
 
     tokio::time::advance(Duration::from_secs(1)).await;
-    store.forget(Instant::now(), after);
+    store.forget(Instant::now(), after, |_| false);
     assert_eq!(newest(&store), None);
-    assert_eq!(store.sizes(), (0, 0));
+    assert_eq!(store.reporters(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lead_is_remembered_while_its_minicluster_runs_though_nobody_of_it_reports() {
+    let store = Arc::new(Store::default());
+    for rank in 0..2 {
+        let writer = claim(&store, rank, 100.0).expect("claim");
+        writer.publish(snapshot(writer.reporter())).expect("owner publishes");
+    }
+    tokio::time::advance(Duration::from_secs(3600)).await;
+    let forget = |runs: bool| {
+        store.forget(Instant::now(), Duration::from_secs(600), |cluster| {
+            assert_eq!((&*cluster.namespace, &*cluster.name), ("hpc", "mc0"));
+            runs
+        });
+    };
+    forget(true);
+    assert_eq!((newest(&store), store.reporters()), (Some(100.0), 1), "the worker is forgotten");
+    forget(false);
+    assert_eq!((newest(&store), store.reporters()), (None, 0));
 }
 
 #[tokio::test]
@@ -127,7 +147,7 @@ async fn a_full_store_refuses_a_new_rank_and_still_takes_a_known_one() {
         .expect("room for all");
     assert_eq!(store.claim(reporter("one-more", 0, 1.0)).expect_err("no room"), ClaimError::Full);
     store.claim(reporter("mc0", 0, 1.0)).expect("a reconnect needs no room");
-    assert_eq!(store.sizes(), (MAX_REPORTERS / 128, MAX_REPORTERS));
+    assert_eq!(store.reporters(), MAX_REPORTERS);
     drop(writers);
 }
 
@@ -141,6 +161,6 @@ async fn a_read_takes_no_lock() {
     let claim = writer.slot.claim();
     assert_eq!(newest(&store), Some(100.0));
     assert_eq!(store.namespace("hpc").map(|namespace| namespace.len()), Some(1));
-    assert_eq!((store.reporters(), store.sizes()), (1, (1, 1)));
+    assert_eq!(store.reporters(), 1);
     drop(claim);
 }

@@ -129,6 +129,32 @@ fn the_base_registers_custom_metrics_and_a_component_external_metrics() {
 }
 
 #[test]
+fn external_metrics_are_served_where_the_component_registers_them_and_nowhere_else() {
+    let groups =
+        |config: &Config| -> Vec<_> { config.groups.iter().map(|group| group.name()).collect() };
+    assert_eq!(groups(&gateway()), ["custom.metrics.k8s.io"]);
+    let component = kustomization("components/external-metrics");
+    let [patch] = component["patches"].as_array().unwrap().as_slice() else { panic!("one patch") };
+    let patch: Value = serde_saphyr::from_str(text(&patch["patch"])).unwrap();
+    let base = read("base");
+    let patched = find(&base, text(&patch["kind"]), text(&patch["metadata"]["name"]));
+    assert_eq!(patch["apiVersion"], patched["apiVersion"]);
+    let container_of =
+        |deployment: &Value| deployment["spec"]["template"]["spec"]["containers"][0].clone();
+    let changed = container_of(&patch);
+    assert_eq!(changed["name"], container_of(patched)["name"], "lists are merged by name");
+    let changed = changed["env"].as_array().unwrap();
+    // What kustomize makes of both: variables by their names.
+    let is_kept = |one: &&Value| !changed.iter().any(|other| other["name"] == one["name"]);
+    let env = container_of(patched)["env"].clone();
+    let kept = env.as_array().unwrap().iter().filter(is_kept);
+    let variables: Vec<_> = kept.chain(changed).cloned().collect();
+    assert_eq!(variables.len(), env.as_array().unwrap().len(), "no new variable");
+    let both = ["custom.metrics.k8s.io", "external.metrics.k8s.io"];
+    assert_eq!(groups(&config(&variables)), both);
+}
+
+#[test]
 fn the_gateway_may_read_pods_and_nothing_else() {
     let base = read("base");
     let role = find(&base, "ClusterRole", "fluxgauge-gateway");
@@ -207,8 +233,12 @@ fn the_certificate_of_the_instructions_names_both_services() {
 
 /// The gateway's configuration in its Deployment.
 fn gateway() -> Config {
-    let base = read("base");
-    let variables = container(&base)["env"].as_array().unwrap().iter();
+    config(container(&read("base"))["env"].as_array().unwrap())
+}
+
+/// What these environment variables make of the gateway.
+fn config(variables: &[Value]) -> Config {
+    let variables = variables.iter();
     let variables =
         variables.map(|variable| (text(&variable["name"]), text(&variable["value"]).to_owned()));
     let args = Args::try_parse_from(flags(&Args::command(), variables)).unwrap();

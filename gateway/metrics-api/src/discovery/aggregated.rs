@@ -52,12 +52,12 @@ impl From<Aggregated> for Offer {
 }
 
 /// Writes the document.
-pub(super) fn body(version: Aggregated, catalogue: &Catalogue) -> Vec<u8> {
+pub(super) fn body(version: Aggregated, catalogue: &Catalogue, groups: &[Group]) -> Vec<u8> {
     let list = GroupDiscoveryList {
         kind: KIND,
         api_version: version.api_version(),
         metadata: Metadata::default(),
-        items: Group::ALL.map(|group| GroupDiscovery::new(group, catalogue)),
+        items: groups.iter().map(|group| GroupDiscovery::new(*group, catalogue)).collect(),
     };
     let mut body = Vec::new();
     // Writing texts to a `Vec` cannot fail.
@@ -73,7 +73,7 @@ struct GroupDiscoveryList<'a> {
     kind: &'static str,
     api_version: &'static str,
     metadata: Metadata,
-    items: [GroupDiscovery<'a>; 2],
+    items: Vec<GroupDiscovery<'a>>,
 }
 
 /// Of a list without, of a group with a name.

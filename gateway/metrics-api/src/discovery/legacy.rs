@@ -43,8 +43,8 @@ struct GroupVersionForDiscovery {
 }
 
 impl GroupList {
-    pub(super) fn new() -> Self {
-        let groups = Group::ALL.into_iter().map(ApiGroup::from).collect();
+    pub(super) fn new(groups: &[Group]) -> Self {
+        let groups = groups.iter().copied().map(ApiGroup::from).collect();
         Self { kind: "APIGroupList", api_version: "v1", groups }
     }
 }

@@ -12,14 +12,15 @@ fn documents() -> Documents {
         namespaced,
         metrics: metrics(names),
     };
-    Documents::new(&Catalogue {
+    let catalogue = Catalogue {
         custom: vec![
             resource("pods", true, &["a", "b"]),
             resource("namespaces", false, &["a"]),
             resource("services", true, &[]),
         ],
         external: metrics(&["a", "c"]),
-    })
+    };
+    Documents::new(&catalogue, &Group::ALL)
 }
 
 const V1BETA2: GroupVersion = GroupVersion::Custom(custom::Version::V1Beta2);
@@ -125,7 +126,7 @@ fn both_forms_list_the_same_with_a_kind_each() {
 
 #[test]
 fn no_list_is_ever_empty() {
-    let documents = Documents::new(&Catalogue::default());
+    let documents = Documents::new(&Catalogue::default(), &Group::ALL);
     for version in GroupVersion::all() {
         let list = json(documents.resources(version).body(Encoding::Json));
         let name = list["resources"][0]["name"].as_str().unwrap();
@@ -146,7 +147,7 @@ fn nothing_can_be_done_but_read() {
 #[test]
 fn an_entity_tag_follows_the_content_alone() {
     assert_eq!(documents(), documents());
-    let (documents, empty) = (documents(), Documents::new(&Catalogue::default()));
+    let (documents, empty) = (documents(), Documents::new(&Catalogue::default(), &Group::ALL));
     let tag = |documents: &Documents, form| documents.aggregated(form).etag.clone();
     assert_ne!(tag(&documents, Aggregated::V2), tag(&empty, Aggregated::V2));
     assert_ne!(tag(&documents, Aggregated::V2), tag(&documents, Aggregated::V2Beta1));

@@ -15,7 +15,7 @@ const MAGIC: [u8; 4] = *b"k8s\0";
 /// Writes a document as `runtime.Unknown` behind the magic bytes.
 pub(super) fn envelope(document: &impl Document, body: &mut Vec<u8>) {
     body.extend(MAGIC);
-    let mut unknown = Message(body);
+    let mut unknown = Message::new(body);
     unknown.message(1, |type_meta| {
         type_meta.string(1, document.api_version());
         type_meta.string(2, document.kind());
@@ -29,6 +29,13 @@ pub(super) fn envelope(document: &impl Document, body: &mut Vec<u8>) {
 /// The fields of one message, written one after another.
 #[derive(Debug)]
 pub struct Message<'a>(&'a mut Vec<u8>);
+
+impl<'a> Message<'a> {
+    /// Writes fields behind what a body has.
+    pub(crate) const fn new(body: &'a mut Vec<u8>) -> Self {
+        Self(body)
+    }
+}
 
 impl Message<'_> {
     /// A text.

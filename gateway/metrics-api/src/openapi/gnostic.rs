@@ -5,6 +5,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::encoding::Message;
+
 mod v2;
 mod v3;
 
@@ -51,34 +53,44 @@ pub(super) enum Fit {
 /// Writes a message. What a table does not name is left out.
 pub(super) fn encode(value: &Value, shape: &Shape) -> Vec<u8> {
     let mut out = Vec::new();
+    write(&mut Message::new(&mut out), value, shape);
+    out
+}
+
+fn write(message: &mut Message<'_>, value: &Value, shape: &Shape) {
     match shape {
         Shape::Object { members, extensions } => {
             for (name, number, form) in *members {
                 if let Some(member) = value.get(name) {
-                    field(&mut out, *number, member, form);
+                    field(message, *number, member, form);
                 }
             }
             for (name, extension) in entries(value).filter(|(name, _)| name.starts_with("x-")) {
-                pair(&mut out, *extensions, name, &yaml(extension));
+                message.message(*extensions, |pair| {
+                    pair.string(1, name);
+                    pair.message(2, |any| any.string(2, &yaml(extension)));
+                });
             }
         }
         Shape::Pairs(number, shape) => {
             for (name, member) in entries(value) {
-                pair(&mut out, *number, name, &encode(member, shape));
+                message.message(*number, |pair| {
+                    pair.string(1, name);
+                    pair.message(2, |inner| write(inner, member, shape));
+                });
             }
         }
         Shape::List(number, form) => match value {
-            Value::Array(values) => values.iter().for_each(|v| field(&mut out, *number, v, form)),
-            single => field(&mut out, *number, single, form),
+            Value::Array(values) => values.iter().for_each(|v| field(message, *number, v, form)),
+            single => field(message, *number, single, form),
         },
         Shape::OneOf(alternatives) => {
             if let Some((_, number, shape)) = alternatives.iter().find(|(fit, ..)| fit.fits(value))
             {
-                delimited(&mut out, *number, &encode(value, shape));
+                message.message(*number, |inner| write(inner, value, shape));
             }
         }
     }
-    out
 }
 
 impl Fit {
@@ -96,63 +108,28 @@ fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
 }
 
 /// Writes a field. As in proto3, nothing is written for an empty text or `false`.
-fn field(out: &mut Vec<u8>, number: u32, value: &Value, form: &Form) {
+fn field(message: &mut Message<'_>, number: u32, value: &Value, form: &Form) {
     match (form, value) {
-        (Form::Text, Value::String(text)) if !text.is_empty() => {
-            delimited(out, number, text.as_bytes());
-        }
-        (Form::Flag, Value::Bool(true)) => {
-            varint(out, u64::from(number) << 3);
-            varint(out, 1);
-        }
+        (Form::Text, Value::String(text)) if !text.is_empty() => message.string(number, text),
+        (Form::Flag, Value::Bool(true)) => message.boolean(number, true),
         (Form::Texts, Value::Array(texts)) => {
-            texts
-                .iter()
-                .filter_map(Value::as_str)
-                .for_each(|text| delimited(out, number, text.as_bytes()));
+            let texts = texts.iter().filter_map(Value::as_str);
+            texts.for_each(|text| message.string(number, text));
         }
-        (Form::Message(shape), value) => delimited(out, number, &encode(value, shape)),
+        (Form::Message(shape), value) => message.message(number, |m| write(m, value, shape)),
         (Form::Messages(shape), Value::Array(values)) => {
-            values.iter().for_each(|value| delimited(out, number, &encode(value, shape)));
+            for value in values {
+                message.message(number, |inner| write(inner, value, shape));
+            }
         }
         (Form::Text | Form::Flag | Form::Texts | Form::Messages(_), _) => {}
     }
 }
 
-/// Writes a pair: 1 the name, 2 the message.
-fn pair(out: &mut Vec<u8>, number: u32, name: &str, message: &[u8]) {
-    let mut pair = Vec::new();
-    delimited(&mut pair, 1, name.as_bytes());
-    delimited(&mut pair, 2, message);
-    delimited(out, number, &pair);
-}
-
-/// Writes the message `Any`, of which gnostic sets the text alone: 2, in YAML.
-fn yaml(value: &Value) -> Vec<u8> {
-    let mut out = Vec::new();
+/// The text of the message `Any`, of which gnostic sets nothing else.
+fn yaml(value: &Value) -> String {
     // A tree of texts can always be written.
     let text = serde_saphyr::to_string(value);
     debug_assert!(text.is_ok(), "{text:?}");
-    delimited(&mut out, 2, text.unwrap_or_default().as_bytes());
-    out
-}
-
-/// Writes a field whose length stands before it.
-fn delimited(out: &mut Vec<u8>, number: u32, bytes: &[u8]) {
-    const LENGTH_DELIMITED: u64 = 2;
-    varint(out, u64::from(number) << 3 | LENGTH_DELIMITED);
-    varint(out, bytes.len() as u64);
-    out.extend_from_slice(bytes);
-}
-
-/// Writes a number, seven bits a byte, the lowest first.
-fn varint(out: &mut Vec<u8>, mut number: u64) {
-    loop {
-        let [low, ..] = number.to_le_bytes();
-        number >>= 7;
-        if number == 0 {
-            return out.push(low);
-        }
-        out.push(low | 0x80);
-    }
+    text.unwrap_or_default()
 }

@@ -22,7 +22,7 @@ fn metrics() -> Metrics {
 }
 
 fn documents() -> Documents {
-    Documents::new(&metrics())
+    Documents::new(&metrics(), &Group::ALL)
 }
 
 fn json(body: &[u8]) -> Value {
@@ -298,7 +298,7 @@ fn hashes_follow_the_content_alone() {
     assert_eq!(documents(), documents());
     let mut metrics = metrics();
     metrics.external.pop();
-    let (one, other) = (documents(), Documents::new(&metrics));
+    let (one, other) = (documents(), Documents::new(&metrics, &Group::ALL));
     assert_ne!(one.v2.hash(), other.v2.hash());
     assert_ne!(one.index.etag, other.index.etag);
     for api in GroupVersion::all() {

@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Dialect, GroupVersion, Metrics, model, operation};
+use super::{Dialect, Group, GroupVersion, Metrics, model, operation};
 
 /// Writes the document. External metrics stand in it by their parameter, not each by its name:
 /// kube-apiserver merges it into that of the whole cluster, which every old client downloads.
-pub(super) fn document(metrics: &Metrics) -> Value {
-    let paths: Map<_, _> = GroupVersion::all()
+pub(super) fn document(metrics: &Metrics, groups: &[Group]) -> Value {
+    let paths: Map<_, _> = GroupVersion::of(groups)
         .flat_map(|api| operation::of(api, metrics))
         .map(|operation| (operation.path.clone(), operation.path_item(Dialect::V2)))
         .collect();
@@ -15,6 +15,6 @@ pub(super) fn document(metrics: &Metrics) -> Value {
         "swagger": "2.0",
         "info": { "title": "Fluxgauge", "version": "unversioned" },
         "paths": paths,
-        "definitions": model::all(Dialect::V2, GroupVersion::all()),
+        "definitions": model::all(Dialect::V2, GroupVersion::of(groups)),
     })
 }

@@ -142,7 +142,7 @@ fn what_names_nothing_is_refused() {
         ("/v1beta2/namespaces/%2e%2E/pods/p/m", Invalid),
         ("/v1beta2/namespaces/./pods/p/m", Invalid),
         ("/v1beta2/namespaces//pods/p/m", Invalid),
-        ("/v1beta2/namespaces/a/pods/p/m/", Invalid),
+        ("/v1beta2/namespaces/a/pods/p/m//", Invalid),
         ("/v1beta2/namespaces/a/pods/p/%", Invalid),
         ("/v1beta2/namespaces/a/pods/p/%zz", Invalid),
         ("/v1beta2/namespaces/a/pods/p/%ff", Invalid),
@@ -199,4 +199,21 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn one_slash_at_the_end_changes_nothing() {
+    for path in [
+        "/apis",
+        "/apis/custom.metrics.k8s.io",
+        "/apis/custom.metrics.k8s.io/v1beta2",
+        "/apis/custom.metrics.k8s.io/v1beta2/namespaces/a/pods/p/m",
+        "/apis/external.metrics.k8s.io/v1beta1/namespaces/a/m",
+        "/openapi/v3",
+    ] {
+        assert_eq!(parse(&format!("{path}/")), parse(path));
+        assert!(parse(path).is_ok(), "{path}");
+        assert_eq!(parse(&format!("{path}//")), Err(PathError::Invalid), "{path}");
+    }
+    assert_eq!(parse("//"), Err(PathError::Invalid));
 }

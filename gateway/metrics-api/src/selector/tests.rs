@@ -143,7 +143,8 @@ fn a_selector_over_the_bound_is_refused() {
 #[test]
 fn names_tells_whether_a_label_is_asked_about() {
     let selector = Selector::parse("a=b,!queue").unwrap();
-    assert!(selector.names("queue") && selector.names("a") && !selector.names("b"));
+    assert_eq!(selector.conditions("queue").count(), 1);
+    assert_eq!(selector.conditions("b").count(), 0);
 }
 
 #[test]
@@ -243,5 +244,31 @@ proptest! {
         if let Ok(selector) = Selector::parse(&text) {
             prop_assert_eq!(Selector::parse(&selector.to_string()), Ok(selector));
         }
+    }
+}
+
+#[test]
+fn a_selector_over_the_bound_is_refused_with_what_it_has() {
+    let keys = |n: usize| vec!["a"; n].join(",");
+    assert!(Selector::parse(&keys(MAX_SELECTOR_TERMS)).is_ok());
+    let many = MAX_SELECTOR_TERMS + 1;
+    assert_eq!(Selector::parse(&keys(many)), Err(SelectorError::TooMany(many)));
+    let values = |n: usize| (0..n).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+    for list in ["in", "notin"] {
+        let fits = format!("a {list} ({})", values(MAX_SELECTOR_TERMS - 1));
+        assert!(Selector::parse(&fits).is_ok());
+        let fits_not = format!("a {list} ({})", values(MAX_SELECTOR_TERMS));
+        assert_eq!(Selector::parse(&fits_not), Err(SelectorError::TooMany(many)));
+    }
+}
+
+#[test]
+fn the_one_value_that_a_label_must_have_is_known() {
+    let value = |text| Selector::parse(text).unwrap().value_of("a").map(str::to_owned);
+    for text in ["a=b", "a==b", "a in (b)", "a,a=b,c=d"] {
+        assert_eq!(value(text).as_deref(), Some("b"), "{text}");
+    }
+    for text in ["", "a", "!a", "a!=b", "a in (b,c)", "a notin (b)", "c=b"] {
+        assert_eq!(value(text), None, "{text}");
     }
 }

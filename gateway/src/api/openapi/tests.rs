@@ -2,7 +2,7 @@ use std::{collections::BTreeSet, sync::Arc, time::SystemTime};
 
 use http::{
     Request,
-    header::{ACCEPT, LOCATION},
+    header::{ACCEPT, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION},
 };
 use http_body_util::BodyExt as _;
 use serde_json::Value;

@@ -140,3 +140,66 @@ fn an_external_metric_has_no_other_paths_and_cannot_be_watched() {
     );
     assert_eq!(fixture.answer(Request::post(&metric), fixture.now).status, 405);
 }
+
+#[test]
+fn external_metrics_are_nowhere_when_another_product_owns_them() {
+    let mut fixture = three();
+    fixture.api = fixture.api.with_groups(&[Group::Custom]);
+    let aggregated = |version| {
+        format!("application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList")
+    };
+    let everything = [
+        fixture.get("/"),
+        fixture.get("/apis"),
+        fixture.get_as("/apis", &aggregated("v2")),
+        fixture.get_as("/apis", &aggregated("v2beta1")),
+        fixture.get("/openapi/v2"),
+        fixture.get("/openapi/v3"),
+    ];
+    for answer in everything {
+        assert_eq!(answer.status, 200);
+        assert!(answer.body.contains("custom.metrics.k8s.io"), "{}", answer.body);
+        assert!(!answer.body.contains("external"), "{}", answer.body);
+    }
+    for uri in [
+        "/apis/external.metrics.k8s.io".to_owned(),
+        EXTERNAL.to_owned(),
+        format!("/openapi/v3{EXTERNAL}"),
+        uri("node_up_count", ""),
+    ] {
+        let text = "the server could not find the requested resource";
+        assert_eq!(fixture.failure(404, &uri), text, "{uri}");
+        assert_eq!(fixture.answer(Request::post(uri), fixture.now).status, 404);
+    }
+    assert_eq!(fixture.get(&format!("{HPC}/services/mc0/node_up_count")).status, 200);
+}
+
+#[test]
+fn a_read_is_long_by_collectors_or_pods_unless_it_names_its_minicluster() {
+    let many = u32::try_from(MANY_REPORTERS).expect("few") + 1;
+    let reporting = Fixture::of(&[Fake { brokers: many, ..Fake::default() }]);
+    let watched = Fixture::new();
+    let pods: Vec<_> = (0..many).map(pod).collect();
+    let known = pods::Known::default();
+    watched.pods.publish(Pods::Known(known.next(pods.iter(), Instant::now(), Duration::ZERO)));
+    let is_long =
+        |fixture: &Fixture, uri: &str| fixture.api.may_be_long(&uri.parse().expect("URI"));
+    for fixture in [&reporting, &watched] {
+        for long in ["", "minicluster!%3Dmc0", "minicluster+in+(mc0,mc1)", "queue%3Dbatch", "%zz"] {
+            assert!(is_long(fixture, &uri("node_up_count", long)), "{long}");
+        }
+        assert!(is_long(fixture, &format!("{HPC}/pods/*/broker_up")));
+        for short in ["minicluster%3Dmc0", "queue,minicluster+in+(mc0)"] {
+            assert!(!is_long(fixture, &uri("node_up_count", short)), "{short}");
+        }
+    }
+    assert!(!is_long(&Fixture::new(), &uri("node_up_count", "")));
+}
+
+fn pod(index: u32) -> Arc<pods::Pod> {
+    let labels = json!({"hpa-selector": "mc0", "job-index": index.to_string()});
+    let name = format!("mc0-{index}-abcde");
+    let metadata = json!({"namespace": "hpc", "name": name, "uid": name, "labels": labels});
+    let pod = serde_json::from_value(json!({"metadata": metadata})).expect("a pod");
+    Arc::new(pods::Pod::of(pod).expect("counts"))
+}

@@ -1,5 +1,6 @@
 use super::*;
 use crate::{
+    model::Snapshot,
     query::tests::{Fake, add, now, two, unwatched},
     store::Store,
 };
@@ -41,11 +42,13 @@ fn error(answer: Result<Vec<(String, f64)>, Error>) -> String {
 
 #[test]
 fn each_series_is_there_once_and_a_total_never_beside_its_parts() {
+    let working = two().into_iter().map(|fake| Fake { failures: &[], ..fake }).collect::<Vec<_>>();
+    let jobs = |selector| ask(&working, "job_queue_state_run_count", selector).expect("values");
     let ask = |selector| ask(&two(), "node_up_count", selector).expect("values");
     assert_eq!(ask(""), [("mc0".into(), 3.0), ("mc1".into(), 5.0)]);
     assert_eq!(ask("minicluster=mc1"), [("mc1".into(), 5.0)]);
     assert_eq!(
-        ask("queue"),
+        jobs("queue"),
         [
             ("mc0 queue=batch".into(), 2.0),
             ("mc0 queue=debug".into(), 1.0),
@@ -54,6 +57,38 @@ fn each_series_is_there_once_and_a_total_never_beside_its_parts() {
         ]
     );
     assert_eq!(ask("queue=debug,minicluster=mc0"), [("mc0 queue=debug".into(), 1.0)]);
+}
+
+#[test]
+fn nodes_of_queues_that_may_share_them_are_not_added_up() {
+    let ask = |selector| ask(&two(), "node_up_count", selector);
+    for several in ["queue", "queue in (batch,debug)", "queue,minicluster=mc0"] {
+        let refused = ask(several);
+        assert!(matches!(refused, Err(Error::Bad(_))), "{refused:?}");
+        assert!(error(refused).starts_with("queues may share nodes"));
+    }
+    let one = [("mc0 queue=debug".into(), 1.0), ("mc1 queue=debug".into(), 1.0)];
+    assert_eq!(ask("queue!=batch").expect("one queue of each"), one);
+}
+
+#[test]
+fn some_queues_are_not_taken_for_all_while_nobody_knows_which_there_are() {
+    let failing = [Fake { failures: &[Origin::QueueStatus], ..Fake::default() }];
+    let store = Arc::new(Store::default());
+    add(&store, now(), &failing[0]);
+    // What one queue has rests on something that still works.
+    let lead = store.cluster("hpc", "mc0").expect("reports");
+    let lead = lead.lead().and_then(crate::store::Slot::snapshot).expect("lead");
+    let mut snapshot = Snapshot::clone(&lead);
+    let up = snapshot.instance["node_up_count"].iter().take(2).cloned();
+    let up: Vec<_> = up.map(|series| Series { source: 0, ..series }).collect();
+    snapshot.instance.insert("node_up_count".into(), up.into());
+    let writer = store.claim(Arc::clone(&lead.reporter)).expect("claim");
+    writer.publish(snapshot).expect("publish");
+    let ask = |selector| answer(&store, now(), "node_up_count", &parse(selector));
+    let want = "MiniCluster mc0: resource.sched-status by queue: EPERM (1): insufficient role";
+    assert_eq!(error(ask("queue")), want);
+    assert_eq!(ask("queue=batch"), Ok(vec![("mc0 queue=batch".into(), 2.0)]), "it was found");
 }
 
 #[test]

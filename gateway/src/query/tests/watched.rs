@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::pods::{Known, Pod, Unknown};
+use crate::pods::{Known, Pod, REPLACED_WITHIN, Stage, Unknown};
 
 const REMEMBER: Duration = Duration::from_secs(1200);
 
@@ -86,9 +86,13 @@ impl World {
 
     /// The sum of a namespace, which an autoscaler gets as its parts.
     fn external(&self) -> Result<f64, Error> {
+        self.external_of("")
+    }
+
+    fn external_of(&self, selector: &str) -> Result<f64, Error> {
         let max_age = Duration::from_secs(60);
         let rules = Rules { max_age, service_aliases: Vec::new() };
-        let selector = Selector::default();
+        let selector = Selector::parse(selector).unwrap_or_else(|error| panic!("{error}"));
         let metric = "node_up_count";
         let request = ExternalRequest { namespace: "hpc", metric, selector: &selector };
         let view = View { store: &self.store, pods: &self.pods };
@@ -230,11 +234,64 @@ fn a_minicluster_that_the_watch_has_not_seen_counts_as_its_collector_says() {
 }
 
 #[test]
+fn a_pod_that_was_deleted_by_force_and_goes_on_brings_its_minicluster_not_back() {
+    let world = World::new(&[brokers("mc0"), brokers("mc1")].concat(), &two());
+    let world = world.then(&brokers("mc1"));
+    let later = Moment { instant: world.now.instant + Duration::from_millis(1), ..world.now };
+    let streamed = Duration::from_millis(2);
+    add(&world.store, later, &Fake { streamed, ..Fake::default() });
+    assert_eq!(error(world.mc0()), "MiniCluster mc0 has no running pods");
+    assert_eq!(values(world.sum()), [("hpc".into(), 5.0)]);
+}
+
+#[test]
+fn a_minicluster_whose_pods_are_evicted_spoils_the_sum_until_they_are_back_or_given_up() {
+    let all = [brokers("mc0"), brokers("mc1")].concat();
+    let evicted = brokers("mc0").map(|pod| {
+        let mut pod = Pod::clone(&pod);
+        pod.stage = Stage::Evicted;
+        Arc::new(pod)
+    });
+    let world = World::new(&all, &two()).then(&[evicted, brokers("mc1")].concat());
+    let mut world = world.then(&brokers("mc1"));
+    let want = "MiniCluster mc0: all pods of MiniCluster mc0 were evicted or failed";
+    assert!(error(world.sum()).starts_with(want), "{:?}", world.sum());
+    assert!(world.external().expect_err("partial").to_string().starts_with(want));
+    assert!(error(world.mc0()).contains("others are to take their place"));
+    let Pods::Known(known) = &world.pods else { panic!("known") };
+    let again = known.next(all.iter(), world.now.instant, REMEMBER);
+    world.now.instant += REPLACED_WITHIN;
+    assert_eq!(values(world.sum()), [("hpc".into(), 5.0)]);
+
+    world.pods = Pods::Known(again);
+    add(&world.store, world.now, &Fake::default());
+    add(&world.store, world.now, &two()[1]);
+    assert_eq!(values(world.sum()), [("hpc".into(), 8.0)]);
+}
+
+#[test]
+fn a_service_of_which_a_minicluster_may_be_that_is_unknown_means_none() {
+    let headless = |name| Fake { name, headless: Some("brokers"), ..Fake::default() };
+    let pods = [brokers("mc0"), brokers("mc1")].concat();
+    let world = World::new(&pods, &[headless("mc0"), headless("mc1")]);
+    let service = Object::Service(Name::Exact("brokers"));
+    let mut another = Pod::clone(&pod("mc1", 0, &[]));
+    another.uid = "another".into();
+    let world = world.then(&[brokers("mc0").as_slice(), &[Arc::new(another)]].concat());
+    let ambiguous = error(world.ask(service, "node_up_count", ""));
+    assert!(ambiguous.contains("mc0, mc1"), "{ambiguous}");
+    let world = world.then(&brokers("mc0"));
+    assert_eq!(values(world.ask(service, "node_up_count", "")), [("brokers".into(), 3.0)]);
+}
+
+#[test]
 fn while_pods_are_not_known_nothing_is_said_of_sets_and_sums() {
     let unknown = |reason| World { pods: Pods::Unknown(reason), ..World::new(&[], &mc0()) };
-    for (reason, want) in
-        [(Unknown::Unlisted, "has not read the pods"), (Unknown::TooMany, "more than 16384 pods")]
-    {
+    for (reason, want) in [
+        (Unknown::Unlisted, "has not read the pods"),
+        (Unknown::TooMany, "more than 16384 pods"),
+        (Unknown::Interrupted, "has not heard from Kubernetes for 5 min"),
+    ] {
         let world = unknown(reason);
         assert!(world.external().expect_err("partial").to_string().contains(want));
         let every = world.ask(Object::MiniCluster(Name::All), "node_up_count", "");
@@ -242,6 +299,7 @@ fn while_pods_are_not_known_nothing_is_said_of_sets_and_sums() {
             assert!(error(answer).contains(want), "{reason:?}");
         }
         assert_eq!(values(world.mc0()), [("mc0".into(), 3.0)]);
+        assert_eq!(world.external_of("minicluster=mc0"), Ok(3.0), "a read by name, too");
         let named = world.ask(Object::Service(Name::Exact("mc0")), "node_up_count", "");
         assert_eq!(values(named), [("mc0".into(), 3.0)]);
     }

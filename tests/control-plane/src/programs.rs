@@ -204,12 +204,22 @@ mod tests {
 
     #[test]
     fn every_file_of_the_module_is_in_the_crate() {
-        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("go");
-        let mut files: Vec<_> = fs::read_dir(dir)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
+        let mut files = files_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("go"), "");
         files.sort();
         assert_eq!(files, SOURCES.map(|(name, _)| name));
+    }
+
+    /// The names of all files in a folder and in those inside it, behind `prefix`.
+    fn files_below(dir: &Path, prefix: &str) -> Vec<String> {
+        let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap());
+        let below = |entry: fs::DirEntry| {
+            let name = format!("{prefix}{}", entry.file_name().into_string().unwrap());
+            if entry.path().is_dir() {
+                files_below(&entry.path(), &format!("{name}/"))
+            } else {
+                vec![name]
+            }
+        };
+        entries.flat_map(below).collect()
     }
 }

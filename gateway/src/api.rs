@@ -8,8 +8,9 @@
 //! ```
 //!
 //! [`Api::answer`] is a function of a request and a moment: it waits for nothing and keeps nothing.
-//! [`Service`] is the shell that hyper calls; it has a deadline. Whatever is asked, the answer is a document of
-//! Kubernetes or a `Status`: never a redirect, never HTML, and never a `Retry-After`, which would
+//! [`Service`] is the shell around it, which has a deadline, and [`Session`] that of one connection,
+//! which hyper calls and which first finds out who asks. Whatever is asked, the answer is a document
+//! of Kubernetes or a `Status`: never a redirect, never HTML, and never a `Retry-After`, which would
 //! put an autoscaler's worker to sleep.
 
 use std::{sync::Arc, time::SystemTime};
@@ -42,10 +43,12 @@ mod metric;
 mod openapi;
 mod respond;
 mod service;
+mod session;
 
 use form::Groups;
 pub use health::{Health, State};
 pub use service::{DEADLINE, LONG_READS, MANY_REPORTERS, Service};
+pub use session::Session;
 
 /// Every answer is complete when it is made.
 pub type Body = Full<Bytes>;

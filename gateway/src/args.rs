@@ -9,10 +9,9 @@ use clap::{
     Parser,
     builder::{BoolishValueParser, OsStringValueParser},
 };
-
 use metrics_api::group_version::Group;
 
-use crate::{kubernetes::Reach, telemetry::Logs};
+use crate::{auth::Policy, kubernetes::Reach, telemetry::Logs};
 
 mod check;
 
@@ -41,7 +40,8 @@ Examples:
     FLUXGAUGE_TLS_CERT=/certs/tls.crt FLUXGAUGE_TLS_KEY=/certs/tls.key fluxgauge-gateway
 
   On a desk, on free ports and without TLS; the first line of output names the ports:
-    fluxgauge-gateway --plain-http --listen 127.0.0.1:0 --ingest-listen 127.0.0.1:0
+    fluxgauge-gateway --plain-http --listen 127.0.0.1:0 --ingest-listen 127.0.0.1:0 \
+      --kubernetes off --reader-token-file token
 
   Traces, sent to a receiver of OTLP over gRPC:
     OTEL_EXPORTER_OTLP_ENDPOINT=http://otel-collector:4317 fluxgauge-gateway ...
@@ -115,14 +115,24 @@ pub struct Args {
     )]
     pub external_metrics: bool,
 
-    /// Whether to ask Kubernetes which pods MiniClusters have: auto (in a pod that has a service
-    /// account), on or off. Without, names and labels of pods are what collectors say.
+    /// Whether to ask Kubernetes which pods MiniClusters have and who may read: auto (in a pod that
+    /// has a service account), on or off. Without, names and labels of pods are what collectors say,
+    /// and --reader-token-file or --insecure-readers must say who may read.
     #[arg(long, env = "FLUXGAUGE_KUBERNETES", value_name = "WHEN", default_value = "auto")]
     pub kubernetes: String,
 
     /// Reach Kubernetes by the current context of this file instead of the pod's service account.
     #[arg(long, env = "FLUXGAUGE_KUBECONFIG", value_name = "FILE", value_parser = OsStringValueParser::new())]
     pub kubeconfig: Option<OsString>,
+
+    /// Without Kubernetes: let those read who send the token in this file, as `Authorization: Bearer
+    /// TOKEN`. It is read once.
+    #[arg(long, env = "FLUXGAUGE_READER_TOKEN_FILE", value_name = "FILE", value_parser = OsStringValueParser::new())]
+    pub reader_token_file: Option<OsString>,
+
+    /// Let everybody read who reaches --listen, also where there is a Kubernetes to ask.
+    #[arg(long, env = "FLUXGAUGE_INSECURE_READERS", value_parser = BoolishValueParser::new())]
+    pub insecure_readers: bool,
 
     /// How long the gateway is not ready after its start, while collectors connect.
     #[arg(long, env = "FLUXGAUGE_WARM_UP", value_name = "DURATION", default_value = "10s")]
@@ -183,8 +193,10 @@ pub struct Config {
     pub service_aliases: Vec<String>,
     /// The groups of the API that are served.
     pub groups: &'static [Group],
-    /// How Kubernetes is asked for pods.
+    /// How Kubernetes is asked for pods, and who may read.
     pub kubernetes: Reach,
+    /// Who may read.
+    pub readers: Policy,
     /// How long the gateway is not ready after its start.
     pub warm_up: Duration,
     /// How long it goes on serving after the signal to end.
@@ -243,6 +255,7 @@ impl TryFrom<Args> for Config {
             interval: interval.unwrap_or_default(),
             groups: if args.external_metrics { &Group::ALL } else { &[Group::Custom] },
             kubernetes: check.kubernetes(&args),
+            readers: check.readers(&args),
             service_aliases: check.aliases(args.service_aliases),
             warm_up: check.duration("--warm-up", &args.warm_up, &none_too).unwrap_or_default(),
             drain_delay: check

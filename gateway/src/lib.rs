@@ -4,12 +4,13 @@
 //!  kube-apiserver ──list, watch──▶ pods ──┐
 //!                                         ▼
 //!  collectors ──gRPC──▶ ingest ──▶ store ──▶ query ──▶ api ──REST──▶ kube-apiserver, people
-//!                         │                              │
+//!                         │                              │▲
+//!                         │                              │└─ auth ──▶ kube-apiserver: who may?
 //!                         └────────── telemetry ─────────┘──OTLP──▶ traces
 //! ```
 //!
 //! Data flows one way, and so do the modules: `model` ← `store` ← {`ingest`, `query`} ← `api`,
-//! and `model` ← `pods` ← `query`. `serve`, `tls` and `telemetry` carry it and know nothing of it
+//! `model` ← `pods` ← `query`, and `auth` ← `api`. `serve`, `tls` and `telemetry` carry it and know nothing of it
 //! but `model`. Only this file knows all of them.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -27,20 +28,22 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     api::{Api, Health, State},
     args::Config,
+    auth::{Policy, PolicyError, Readers},
     clock::Clock,
     ingest::Ingest,
     kubernetes::{Kubernetes, ReachError},
     model::{Provenance, Reporter},
     pods::{Pods, Unknown},
     query::Rules,
-    serve::{Limits, Transport},
+    serve::{Limits, Peer, Transport},
     store::Store,
     telemetry::Traces,
-    tls::{Certificate, Loader, TlsError},
+    tls::{AnyClient, Certificate, Loader, TlsError},
 };
 
 pub mod api;
 pub mod args;
+pub mod auth;
 pub mod clock;
 pub mod ingest;
 pub mod kubernetes;
@@ -81,6 +84,9 @@ pub enum StartError {
     /// Kubernetes is to be asked, and there is no way to it.
     #[error(transparent)]
     Kubernetes(#[from] ReachError),
+    /// Nobody could ever read.
+    #[error(transparent)]
+    Readers(#[from] PolicyError),
 }
 
 /// A gateway that has its ports and its certificate.
@@ -91,6 +97,8 @@ pub struct Gateway {
     ingest: TcpListener,
     certificate: Option<Certificate>,
     kubernetes: Option<Kubernetes>,
+    trust: auth::trust::Shared,
+    readers: Readers,
     store: Arc<Store>,
 }
 
@@ -111,8 +119,16 @@ impl Gateway {
     /// When any cannot be had.
     pub async fn bind(config: Config) -> Result<Self, StartError> {
         let kubernetes = kubernetes::connect(&config.kubernetes).await?;
+        let trust = auth::trust::Shared::default();
+        let readers = Readers::new(&config.readers, kubernetes.as_ref(), &trust)?;
         let certificate = match &config.tls {
-            Some(files) => Some(Loader::new(&files.cert, &files.key).load()?),
+            Some(files) => {
+                let mut loader = Loader::new(&files.cert, &files.key);
+                if config.readers == Policy::Kubernetes {
+                    loader = loader.with_client_verifier(Arc::new(AnyClient::new()));
+                }
+                Some(loader.load()?)
+            }
             None => None,
         };
         Ok(Self {
@@ -120,6 +136,8 @@ impl Gateway {
             ingest: listen("--ingest-listen", config.ingest_listen).await?,
             certificate,
             kubernetes,
+            trust,
+            readers,
             config,
             store: Arc::default(),
         })
@@ -136,7 +154,7 @@ impl Gateway {
 
     /// Serves until `shutdown`, then drains; returns when the last connection is closed.
     pub async fn run(self, traces: Traces, shutdown: Shutdown) {
-        let Self { config, api, ingest, certificate, kubernetes, store } = self;
+        let Self { config, api, ingest, certificate, kubernetes, trust, readers, store } = self;
         let clock = Clock::system();
         let drain = CancellationToken::new();
         let (state, health) = watch::channel(State::WarmingUp);
@@ -151,7 +169,9 @@ impl Gateway {
             pods.publish(Pods::Unknown(Unknown::Unlisted));
         }
         let (pods_known, known) = watch::channel(kubernetes.is_none());
-        let health = Health::new(health, known);
+        let asks_kubernetes = config.readers == Policy::Kubernetes;
+        let (trust_known, trusted) = watch::channel(!asks_kubernetes);
+        let health = Health::new(health, known, trusted);
         let rest = Api::new(Arc::clone(&store), pods.clone(), rules, health);
         let rest = api::Service::new(rest.with_groups(config.groups), clock);
         let grpc = TelemetryServer::new(Ingest {
@@ -175,12 +195,18 @@ impl Gateway {
         let of_collectors =
             Limits { connections: config.max_collectors, max_age: None, ..of_readers };
         tokio::join!(
-            serve::serve(api, transport.clone(), of_readers, rest, drain.clone()),
+            serve::serve(
+                api,
+                transport.clone(),
+                of_readers,
+                move |peer: Peer| rest.on(readers.on(peer.certificates), peer.leave),
+                drain.clone()
+            ),
             serve::serve(
                 ingest,
                 transport,
                 of_collectors,
-                TowerToHyperService::new(grpc),
+                move |_| TowerToHyperService::new(grpc.clone()),
                 drain.clone()
             ),
             live(&state, &config, &shutdown, &drain),
@@ -188,6 +214,12 @@ impl Gateway {
             async {
                 if let Some(kubernetes) = &kubernetes {
                     let follow = follow(kubernetes, &pods, &pods_known, &config);
+                    let _: Option<()> = drain.run_until_cancelled(Box::pin(follow)).await;
+                }
+            },
+            async {
+                if let Some(kubernetes) = kubernetes.as_ref().filter(|_| asks_kubernetes) {
+                    let follow = auth::follow(kubernetes, &trust, &trust_known);
                     let _: Option<()> = drain.run_until_cancelled(Box::pin(follow)).await;
                 }
             },

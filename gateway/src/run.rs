@@ -52,7 +52,9 @@ pub fn main(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Exit
         Err(error) => {
             complain(&format_args!("{error:#}"));
             match error.downcast_ref() {
-                Some(StartError::Kubernetes(_)) => ExitCode::from(EX_USAGE),
+                Some(StartError::Kubernetes(_) | StartError::Readers(_)) => {
+                    ExitCode::from(EX_USAGE)
+                }
                 _ => ExitCode::FAILURE,
             }
         }

@@ -7,8 +7,8 @@
 //!                       drain, or too old ──▶ GOAWAY ─┴─▶ requests in flight finish ──▶ closed
 //! ```
 //!
-//! The caller brings the listener, the service and the token that starts the drain. The REST API
-//! and the collectors' streams are served by the same code on two ports.
+//! The caller brings the listener, a service for each connection and the token that starts the
+//! drain. The REST API and the collectors' streams are served by the same code on two ports.
 
 use std::{
     convert::Infallible,
@@ -23,6 +23,7 @@ use http::{Request, Response};
 use http_body::Body;
 use hyper::{body::Incoming, service::Service};
 use rustls::ServerConfig;
+use rustls_pki_types::CertificateDer;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
@@ -89,6 +90,16 @@ pub struct Limits {
     pub drain_timeout: Duration,
 }
 
+/// The other end of a connection.
+#[derive(Debug)]
+pub struct Peer {
+    /// The certificates that it has shown, its own first. That it holds the key is all that is known
+    /// of them.
+    pub certificates: Vec<CertificateDer<'static>>,
+    /// Ends the connection when what is in flight has been answered.
+    pub leave: CancellationToken,
+}
+
 /// Binds a listener. Where `[::]` is asked for and the machine has no IPv6, `0.0.0.0` is bound.
 ///
 /// # Errors
@@ -109,18 +120,20 @@ pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     }
 }
 
-/// Serves `service` on `listener` until `drain`, then finishes what is in flight.
+/// Serves on `listener` until `drain`, each connection by what `service` makes for it, then finishes
+/// what is in flight.
 ///
 /// Returns at most [`Limits::drain_timeout`] after `drain`, with every connection closed.
-pub async fn serve<S, B>(
+pub async fn serve<F, S, B>(
     listener: TcpListener,
     transport: Transport,
     limits: Limits,
-    service: S,
+    service: F,
     drain: CancellationToken,
 ) where
+    F: Fn(Peer) -> S + Clone + Send + Sync + 'static,
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
-    S: Clone + Send + Sync + 'static,
+    S: Send + 'static,
     S::Future: Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,

@@ -30,6 +30,10 @@ use thiserror::Error;
 use tokio::{sync::watch, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+mod clients;
+
+pub use clients::AnyClient;
+
 /// How often the files are read again. The kubelet exchanges them by a symbolic link, which no
 /// watch on the files would notice.
 pub const RELOAD_INTERVAL: Duration = Duration::from_secs(2);

@@ -2,8 +2,13 @@
 
 use std::{fs, path::Path, sync::Arc};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair,
+};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+use serde_json::Value;
 
 /// The names that certificates are made for. The first one stands for a Service's.
 pub const SERVER_NAMES: [&str; 5] =
@@ -14,6 +19,27 @@ pub const SERVICE_NAME: &str = "fluxgauge-api.fluxgauge.svc";
 
 /// What collectors call gateways, as `deploy/` does.
 pub const INGEST_NAME: &str = "fluxgauge-ingest.fluxgauge.svc";
+
+/// A certificate of a client, and its key.
+#[derive(Clone)]
+pub struct ClientPair {
+    certificate: CertificateDer<'static>,
+    key: Arc<KeyPair>,
+}
+
+impl ClientPair {
+    /// The one that a kubeconfig of a control plane names.
+    pub fn of_kubeconfig(kubeconfig: &Path) -> Self {
+        let config: Value = serde_json::from_slice(&fs::read(kubeconfig).unwrap()).unwrap();
+        let user = &config["users"][0]["user"];
+        let pem = |name: &str| fs::read_to_string(user[name].as_str().unwrap()).unwrap();
+        let certificate = pem("client-certificate");
+        Self {
+            certificate: CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap(),
+            key: Arc::new(KeyPair::from_pem(&pem("client-key")).unwrap()),
+        }
+    }
+}
 
 /// An authority that clients trust. A self-signed certificate would not do: rustls refuses an
 /// authority as a server's own certificate.
@@ -42,23 +68,41 @@ impl TestCa {
         fs::write(dir.join("tls.crt"), cert).unwrap();
     }
 
-    /// What a client needs that trusts this authority alone and speaks the protocol `alpn`.
-    pub fn client_config(&self, alpn: &str) -> Arc<ClientConfig> {
-        self.client_config_of(alpn, rustls::DEFAULT_VERSIONS)
+    /// Makes a certificate that proves a client's name, and a key.
+    pub fn client(&self, name: &str) -> ClientPair {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let certificate = params.signed_by(&key, &self.0).unwrap().der().clone();
+        ClientPair { certificate, key: Arc::new(key) }
     }
 
-    /// The same for a client of these versions of TLS.
+    /// What a client needs that trusts this authority alone and speaks the protocol `alpn`.
+    pub fn client_config(&self, alpn: &str) -> Arc<ClientConfig> {
+        self.client_config_of(alpn, rustls::DEFAULT_VERSIONS, None)
+    }
+
+    /// The same for a client of these versions of TLS, which may show a certificate.
     pub fn client_config_of(
         &self,
         alpn: &str,
         versions: &[&'static SupportedProtocolVersion],
+        pair: Option<&ClientPair>,
     ) -> Arc<ClientConfig> {
         crate::install_crypto();
         let mut roots = RootCertStore::empty();
         roots.add(self.0.der().clone()).unwrap();
-        let mut config = ClientConfig::builder_with_protocol_versions(versions)
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let config = ClientConfig::builder_with_protocol_versions(versions);
+        let config = config.with_root_certificates(roots);
+        let mut config = match pair {
+            None => config.with_no_client_auth(),
+            Some(ClientPair { certificate, key }) => {
+                let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+                config.with_client_auth_cert(vec![certificate.clone()], key).unwrap()
+            }
+        };
         config.alpn_protocols = vec![alpn.as_bytes().to_vec()];
         Arc::new(config)
     }

@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
-use http::{Request, Response, Uri};
+use http::{HeaderMap, Request, Response, Uri};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::{
     body::Incoming,
@@ -16,7 +16,10 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::{TestCa, ca::SERVER_NAMES};
+use crate::{
+    TestCa,
+    ca::{ClientPair, SERVER_NAMES},
+};
 
 /// An error of a connection, in whatever layer.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -42,6 +45,8 @@ pub enum Connection {
 pub struct Answer {
     /// The status code.
     pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
 }
@@ -50,6 +55,12 @@ impl Client {
     /// A client of the server at `address`, whose certificate is the authority's.
     pub fn new(ca: &TestCa, address: SocketAddr) -> Self {
         Self { address, http1: ca.client_config("http/1.1"), http2: ca.client_config("h2") }
+    }
+
+    /// The same client, with a certificate that `own` proves it by.
+    pub fn with_certificate(&self, ca: &TestCa, own: &ClientPair) -> Self {
+        let config = |alpn| ca.client_config_of(alpn, rustls::DEFAULT_VERSIONS, Some(own));
+        Self { address: self.address, http1: config("http/1.1"), http2: config("h2") }
     }
 
     /// Asks on a new connection, as HTTP/1.1.
@@ -121,8 +132,9 @@ impl Connection {
                 sender.send_request(request).await?
             }
         };
-        let status = response.status().as_u16();
-        Ok(Answer { status, body: response.into_body().collect().await?.to_bytes() })
+        let (parts, body) = response.into_parts();
+        let (status, headers) = (parts.status.as_u16(), parts.headers);
+        Ok(Answer { status, headers, body: body.collect().await?.to_bytes() })
     }
 }
 

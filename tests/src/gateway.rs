@@ -30,13 +30,24 @@ pub struct TestGateway {
 }
 
 impl TestGateway {
-    /// Starts a gateway with these flags beside those that a test always wants.
+    /// Starts a gateway that lets anybody read, with these flags beside those that a test always
+    /// wants.
     pub async fn start(ca: &TestCa, flags: &[&str]) -> Self {
         Self::start_traced(ca, flags, Traces::default()).await
     }
 
     /// Starts a gateway that writes samples' spans to `traces`.
     pub async fn start_traced(ca: &TestCa, flags: &[&str], traces: Traces) -> Self {
+        let flags = [flags, &["--insecure-readers"]].concat();
+        Self::start_as(ca, &flags, traces).await
+    }
+
+    /// Starts a gateway that asks who reads, as its flags say.
+    pub async fn start_asking(ca: &TestCa, flags: &[&str]) -> Self {
+        Self::start_as(ca, flags, Traces::default()).await
+    }
+
+    async fn start_as(ca: &TestCa, flags: &[&str], traces: Traces) -> Self {
         let certs = TempDir::new().unwrap();
         ca.write_leaf(certs.path());
         let file = |name: &str| certs.path().join(name).display().to_string();

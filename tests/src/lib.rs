@@ -3,7 +3,8 @@
 //! ```text
 //!  Simulator ──▶ TestCollector ──┐
 //!                                ├─gRPC──▶ TestGateway ──REST──▶ Client
-//!  FakeCollector ────────────────┘             (all over TLS, by TestCa)
+//!  FakeCollector ────────────────┘    │        (all over TLS, by TestCa)
+//!                                     └──▶ FakeApi: pods, and who may read
 //! ```
 //!
 //! Everything listens on free ports of the loopback address, lives in a temporary directory, and
@@ -17,6 +18,7 @@ pub mod aggregation;
 pub mod ca;
 pub mod client;
 pub mod collector;
+pub mod fake_api;
 pub mod fake_collector;
 pub mod gateway;
 pub mod installation;
@@ -29,6 +31,7 @@ pub mod process;
 pub use ca::TestCa;
 pub use client::{Answer, Client, Connection};
 pub use collector::{Gateways, TestCollector};
+pub use fake_api::FakeApi;
 pub use fake_collector::FakeCollector;
 pub use gateway::TestGateway;
 pub use installation::Installation;

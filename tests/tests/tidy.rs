@@ -14,19 +14,20 @@ const VAGUE: [&str; 6] = ["common", "helpers", "manager", "misc", "types", "util
 
 /// Modules of the gateway, and the siblings that each may import. `lib` wires all and `run` starts
 /// it; they are not listed.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("clock", &[]),
     ("model", &["clock"]),
     ("store", &["clock", "model"]),
     ("ingest", &["clock", "model", "store"]),
     ("kubernetes", &[]),
+    ("auth", &["clock", "kubernetes", "telemetry", "tls"]),
     ("pods", &["clock", "model", "kubernetes"]),
     ("query", &["clock", "model", "store", "pods"]),
-    ("api", &["clock", "model", "store", "pods", "query", "telemetry"]),
+    ("api", &["clock", "model", "store", "pods", "query", "telemetry", "auth"]),
     ("serve", &["clock", "model"]),
     ("tls", &["clock", "model"]),
     ("telemetry", &["clock", "model"]),
-    ("args", &["kubernetes", "telemetry"]),
+    ("args", &["auth", "kubernetes", "telemetry"]),
 ];
 
 #[test]
@@ -106,7 +107,7 @@ fn every_point_has_a_test_that_exists() {
         let names = |text: &str| -> Vec<String> {
             text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
         };
-        assert!(named.ends_with("trust") || !names(always).is_empty(), "no test of {point}");
+        assert!(!names(always).is_empty(), "no test of {point}");
         for (name, is_ignored) in names(always)
             .into_iter()
             .map(|name| (name, false))

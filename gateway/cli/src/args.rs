@@ -14,16 +14,18 @@ Examples:
   See all of Fluxgauge work, without a cluster and without Flux:
     fluxgauge demo
 
-  Twenty seconds of it, with the authority's certificate in a known place and a known port:
+  Twenty seconds of it, with certificate and token in a known place and a known port:
     fluxgauge demo --for 20s --dir /tmp/fluxgauge --api-port 8443 &
-    curl --cacert /tmp/fluxgauge/ca.crt https://localhost:8443/apis/custom.metrics.k8s.io/v1beta2";
+    curl --cacert /tmp/fluxgauge/ca.crt \\
+      -H \"Authorization: Bearer $(cat /tmp/fluxgauge/reader-token)\" \\
+      https://localhost:8443/apis/custom.metrics.k8s.io/v1beta2";
 
 const DEMO_EXAMPLES: &str = "\
 Examples:
   On free ports, until Ctrl-C:
     fluxgauge demo
 
-  In a script: twenty seconds, plain lines, the authority's certificate in a known place:
+  In a script: twenty seconds, plain lines, certificate and token in a known place:
     fluxgauge demo --for 20s --dir /tmp/fluxgauge --api-port 8443 > metrics.txt
 
   With a Flux of your own instead of the simulator, in the shell of `flux start --test-size=4`:
@@ -122,7 +124,7 @@ pub struct Demo {
     #[arg(long = "for", env = "FLUXGAUGE_DEMO_FOR", value_name = "DURATION", value_parser = duration)]
     pub length: Option<Duration>,
 
-    /// Keep certificates and logs in this directory: ca.crt, gateway.log and so on. It is made if
+    /// Keep certificates, token and logs in this directory: ca.crt, gateway.log and so on. It is made if
     /// it is not there [default: a temporary one, removed at the end]
     #[arg(long, env = "FLUXGAUGE_DEMO_DIR", value_name = "DIR")]
     pub dir: Option<PathBuf>,

@@ -20,7 +20,7 @@ pub mod group_version;
 pub mod openapi;
 pub mod parameters;
 pub mod path;
-mod percent;
+pub mod percent;
 pub mod quantity;
 pub mod selector;
 pub mod status;

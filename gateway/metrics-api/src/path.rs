@@ -140,6 +140,12 @@ impl Resource<'_> {
     }
 }
 
+impl<'a> From<Resource<'a>> for Cow<'a, str> {
+    fn from(resource: Resource<'a>) -> Self {
+        resource.0
+    }
+}
+
 /// Why a path asks for nothing.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum PathError {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// Decodes one path segment; `None` for a broken escape or bytes that are no UTF-8.
-pub(crate) fn segment(text: &str) -> Option<Cow<'_, str>> {
+pub fn segment(text: &str) -> Option<Cow<'_, str>> {
     decode(text, false)
 }
 

@@ -39,6 +39,10 @@ pub struct Details {
 pub enum Reason {
     /// 400: the request cannot be understood.
     BadRequest,
+    /// 401: it is not known who asks.
+    Unauthorized,
+    /// 403: who asks may not have it.
+    Forbidden,
     /// 404: no such path, object, metric or fresh value.
     NotFound,
     /// 405: nothing here can be written or watched.
@@ -58,6 +62,8 @@ impl Reason {
     pub const fn code(self) -> u16 {
         match self {
             Self::BadRequest => 400,
+            Self::Unauthorized => 401,
+            Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::NotAcceptable => 406,
@@ -71,6 +77,8 @@ impl Reason {
     pub const fn name(self) -> &'static str {
         match self {
             Self::BadRequest => "BadRequest",
+            Self::Unauthorized => "Unauthorized",
+            Self::Forbidden => "Forbidden",
             Self::NotFound => "NotFound",
             Self::MethodNotAllowed => "MethodNotAllowed",
             Self::NotAcceptable => "NotAcceptable",
@@ -95,6 +103,32 @@ impl Status {
     /// The path, a parameter or a selector cannot be understood.
     pub fn bad_request(message: &impl Display) -> Self {
         Self::new(Reason::BadRequest, message.to_string())
+    }
+
+    /// It is not known who asks. Why is not for a stranger to know.
+    pub fn unauthorized() -> Self {
+        Self::new(Reason::Unauthorized, "Unauthorized")
+    }
+
+    /// Who asks may not have it. `about` is empty where a path is meant.
+    ///
+    /// ```
+    /// use metrics_api::{Status, status::Details};
+    ///
+    /// let [name, group, kind] = ["p0", "custom.metrics.k8s.io", "pods"].map(str::to_owned);
+    /// let status = Status::forbidden(Details { name, group, kind }, &"User \"u\" cannot");
+    /// let text = "pods.custom.metrics.k8s.io \"p0\" is forbidden: User \"u\" cannot";
+    /// assert_eq!(status.message(), text);
+    /// ```
+    pub fn forbidden(about: Details, problem: &impl Display) -> Self {
+        let Details { name, group, kind } = &about;
+        let dot = if group.is_empty() { "" } else { "." };
+        let message = match (kind.is_empty(), name.is_empty()) {
+            (true, _) => format!("forbidden: {problem}"),
+            (false, true) => format!("{kind}{dot}{group} is forbidden: {problem}"),
+            (false, false) => format!("{kind}{dot}{group} {name:?} is forbidden: {problem}"),
+        };
+        Self::new(Reason::Forbidden, message).about(about)
     }
 
     /// Another method than GET or HEAD, or a watch.

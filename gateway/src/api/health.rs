@@ -27,13 +27,18 @@ pub enum State {
 pub struct Health {
     state: watch::Receiver<State>,
     pods: watch::Receiver<bool>,
+    authentication: watch::Receiver<bool>,
 }
 
 impl Health {
-    /// Tells probes the newest state, and whether the pods of MiniClusters are known or no longer
-    /// waited for.
-    pub const fn new(state: watch::Receiver<State>, pods: watch::Receiver<bool>) -> Self {
-        Self { state, pods }
+    /// Tells probes the newest state, whether the pods of MiniClusters are known or no longer waited
+    /// for, and whether it is known whom to believe who reads.
+    pub const fn new(
+        state: watch::Receiver<State>,
+        pods: watch::Receiver<bool>,
+        authentication: watch::Receiver<bool>,
+    ) -> Self {
+        Self { state, pods, authentication }
     }
 
     pub(super) fn answer(
@@ -49,6 +54,7 @@ impl Health {
                 ("ping", true),
                 ("warm-up", state != State::WarmingUp),
                 ("pods", *self.pods.borrow()),
+                ("authentication", *self.authentication.borrow()),
                 ("shutdown", state != State::Draining),
             ],
         };

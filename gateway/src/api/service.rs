@@ -1,28 +1,23 @@
-//! The API as hyper calls it: most answers at once, long ones aside, none after the deadline.
+//! The API with a deadline: most answers at once, long ones aside, none too late.
 //!
 //! A read takes microseconds and waits for nobody, so it is answered where the connection is
 //! driven. One that may list thousands of objects would keep all other requests of its connection
 //! waiting, and a kube-apiserver has one connection for all autoscalers: it gets a thread.
 
-use std::{
-    convert::Infallible,
-    future::{Ready, ready},
-    pin::Pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use futures_util::future::Either;
 use http::{Request, Response};
 use metrics_api::status::{Reason, Status};
-use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
+use tokio::{
+    sync::Semaphore,
+    task::spawn_blocking,
+    time::{Instant, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
-use super::{Api, Body, complete};
-use crate::{
-    clock::{Clock, Moment},
-    telemetry,
-};
+use super::{Api, Body, Session, complete};
+use crate::{auth, clock::Clock};
 
 /// How long any answer may take. An autoscaler has five workers for the whole cluster, and each
 /// waits as long as it must.
@@ -36,11 +31,11 @@ pub const MANY_REPORTERS: usize = 1_000;
 /// are 6 MiB each.
 pub const LONG_READS: usize = 2;
 
-/// The API as hyper calls it. Cheap to clone.
+/// The API for all connections. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Service {
-    api: Arc<Api>,
-    clock: Clock,
+    pub(super) api: Arc<Api>,
+    pub(super) clock: Clock,
     long_reads: Arc<Semaphore>,
 }
 
@@ -51,12 +46,23 @@ impl Service {
         Self { api: Arc::new(api), clock, long_reads }
     }
 
-    fn answer<B>(&self, request: &Request<B>, span: &Span) -> Response<Body> {
+    /// The API for one connection: `caller` is who is at its other end, `leave` ends it.
+    pub fn on(&self, caller: auth::Caller, leave: CancellationToken) -> Session {
+        Session::new(self.clone(), caller, leave)
+    }
+
+    /// Answers at once.
+    pub(super) fn answer<B>(&self, request: &Request<B>, span: &Span) -> Response<Body> {
         span.in_scope(|| self.api.answer(request, self.clock.now(), span))
     }
 
-    /// Answers on a thread of its own.
-    async fn answer_aside(&self, request: &Arc<Request<()>>, span: &Span) -> Response<Body> {
+    /// Answers on a thread of its own, at the latest at `deadline`.
+    pub(super) async fn answer_aside(
+        &self,
+        request: &Arc<Request<()>>,
+        deadline: Instant,
+        span: &Span,
+    ) -> Response<Body> {
         let answer = async {
             // The semaphore is never closed; were it, one long read too many is no harm.
             let slot = Arc::clone(&self.long_reads).acquire_owned().await.ok();
@@ -69,7 +75,7 @@ impl Service {
             });
             answer.await
         };
-        let failure = match timeout(DEADLINE, answer).await {
+        let failure = match timeout_at(deadline, answer).await {
             Ok(Ok(response)) => return response,
             Ok(Err(error)) => {
                 tracing::error!(%error, path = request.uri().path(), "a read failed");
@@ -81,37 +87,6 @@ impl Service {
             ),
         };
         complete(request, |_| Err(failure))
-    }
-
-    /// Tells traces and the log of reads what became of a request.
-    fn note<B>(&self, request: &Request<B>, response: &Response<Body>, began: Moment, span: &Span) {
-        telemetry::record_status(span, response.status());
-        telemetry::audit(request, response, began, self.clock.now());
-    }
-}
-
-impl<B> hyper::service::Service<Request<B>> for Service {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Either<
-        Ready<Result<Response<Body>, Infallible>>,
-        Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>,
-    >;
-
-    fn call(&self, request: Request<B>) -> Self::Future {
-        let span = telemetry::read_span(&request);
-        let began = self.clock.now();
-        if self.api.may_be_long(request.uri()) {
-            let (service, request) = (self.clone(), Arc::new(request.map(drop)));
-            return Either::Right(Box::pin(async move {
-                let response = service.answer_aside(&request, &span).await;
-                service.note(&request, &response, began, &span);
-                Ok(response)
-            }));
-        }
-        let response = self.answer(&request, &span);
-        self.note(&request, &response, began, &span);
-        Either::Left(ready(Ok(response)))
     }
 }
 

@@ -8,9 +8,11 @@ use http::{
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tokio::{sync::watch, time::Instant};
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::{
+    auth::Readers,
     clock::Clock,
     model::{ClusterKey, Reporter, Series, SeriesMap, Snapshot, Source},
     telemetry,
@@ -30,6 +32,7 @@ pub(super) struct Fixture {
     state: watch::Sender<State>,
     pods: pods::Shared,
     pods_known: watch::Sender<bool>,
+    trust_known: watch::Sender<bool>,
 }
 
 /// A MiniCluster of a fixture. It has the queue `batch`.
@@ -95,9 +98,10 @@ impl Fixture {
         let (state, health) = watch::channel(State::Ready);
         let (pods_known, known) = watch::channel(true);
         let pods = pods::Shared::default();
-        let health = Health::new(health, known);
+        let (trust_known, trusted) = watch::channel(true);
+        let health = Health::new(health, known, trusted);
         let api = Api::new(store, pods.clone(), rules, health);
-        Self { api, now, state, pods, pods_known }
+        Self { api, now, state, pods, pods_known, trust_known }
     }
 
     fn answer(&self, request: http::request::Builder, now: Moment) -> Answer {
@@ -423,26 +427,32 @@ fn a_read_is_logged_with_its_audit_id_its_latency_and_its_age() {
     let subscriber = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
-        .with_max_level(tracing::Level::DEBUG)
+        .with_max_level(tracing::Level::TRACE)
         .with_writer(writer)
         .finish();
-    let service = Service::new(Fixture::new().api, Clock::system());
+    let session = Service::new(Fixture::new().api, Clock::system())
+        .on(Readers::anybody().on(Vec::new()), CancellationToken::new());
     let (uri, unknown) = (
         format!("{HPC}/miniclusters.flux-framework.org/mc0/node_up_count?pretty=true"),
         format!("{HPC}/miniclusters.flux-framework.org/mc9/node_up_count"),
     );
     let read = |uri: &String| {
-        let request = Request::get(uri).header("Audit-ID", "a-1").body(()).expect("a request");
-        drop(service.call(request));
+        let request = Request::get(uri)
+            .header("Audit-ID", "a-1")
+            .header("Authorization", "Bearer s-e-c-r-e-t")
+            .header("X-Remote-User", "s-e-c-r-e-t")
+            .header("X-Remote-Extra-Key", "s-e-c-r-e-t");
+        drop(session.call(request.body(()).expect("a request")));
     };
     // The line is made known first: a test that met it just now, unheard, would silence it here.
     read(&uri);
     tracing::subscriber::with_default(subscriber, || [&uri, &unknown].into_iter().for_each(read));
     let text = std::fs::read_to_string(file.path()).expect("lines");
+    assert!(!text.contains("s-e-c-r-e-t"), "{text}");
     let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
     let lines: Vec<_> = lines.filter(|line| line["target"] == telemetry::AUDIT_TARGET).collect();
     let [found, missing] = &*lines else { panic!("{text}") };
-    assert_eq!(found["audit_id"], "a-1");
+    assert_eq!((&found["audit_id"], &found["user"]), (&json!("a-1"), &json!("system:anonymous")));
     assert_eq!(found["path"], uri.trim_end_matches("?pretty=true"));
     assert_eq!((&found["status"], &found["query"]), (&json!(200), &json!("pretty=true")));
     assert!(found["latency_us"].is_u64() && found["age_ms"].is_u64(), "{found}");
@@ -480,7 +490,9 @@ fn probes_follow_the_state_and_discovery_does_not() {
         answers("/readyz?verbose"),
         (
             200,
-            "[+]ping ok\n[+]warm-up ok\n[+]pods ok\n[+]shutdown ok\nreadyz check passed\n".into()
+            "[+]ping ok\n[+]warm-up ok\n[+]pods ok\n[+]authentication ok\n[+]shutdown ok\n\
+             readyz check passed\n"
+                .into()
         )
     );
     fixture.state.send_replace(State::Draining);
@@ -488,8 +500,8 @@ fn probes_follow_the_state_and_discovery_does_not() {
         answers("/readyz"),
         (
             500,
-            "[+]ping ok\n[+]warm-up ok\n[+]pods ok\n[-]shutdown failed: reason withheld\n\
-             readyz check failed\n"
+            "[+]ping ok\n[+]warm-up ok\n[+]pods ok\n[+]authentication ok\n\
+             [-]shutdown failed: reason withheld\nreadyz check failed\n"
                 .into()
         )
     );
@@ -507,6 +519,10 @@ fn probes_follow_the_state_and_discovery_does_not() {
     fixture.pods_known.send_replace(false);
     assert_eq!(answers("/readyz").0, 500);
     assert_eq!(answers("/readyz/pods").0, 500);
+    fixture.pods_known.send_replace(true);
+    fixture.trust_known.send_replace(false);
+    assert_eq!(answers("/readyz").0, 500);
+    assert_eq!(answers("/readyz/authentication").0, 500);
     assert_eq!(answers("/livez"), (200, "ok".into()));
 }
 

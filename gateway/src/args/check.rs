@@ -9,6 +9,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{Args, Config, MAX_CONNECTIONS, Problems, TlsFiles};
 use crate::{
+    auth::{Policy, PolicyError},
     kubernetes::Reach,
     telemetry::{LogFormat, Logs},
 };
@@ -114,6 +115,28 @@ impl Check {
                 Reach::Off
             }
         }
+    }
+
+    pub(super) fn readers(&mut self, args: &Args) -> Policy {
+        let token = file(args.reader_token_file.as_ref());
+        match (token, args.insecure_readers, &*args.kubernetes) {
+            (Some(_), true, _) => {
+                self.problem("--insecure-readers contradicts --reader-token-file".to_owned());
+            }
+            (Some(file), false, "off") => return Policy::TokenFile(file),
+            (Some(_), false, "auto" | "on") => self.problem(
+                "--reader-token-file needs --kubernetes off: where there is a Kubernetes, it says \
+                 who may read"
+                    .to_owned(),
+            ),
+            (None, true, _) => return Policy::Anybody,
+            // With a kubeconfig the other problem is the one to solve.
+            (None, false, "off") if file(args.kubeconfig.as_ref()).is_none() => {
+                self.problem(PolicyError::NobodyToAsk.to_string());
+            }
+            _ => {}
+        }
+        Policy::Kubernetes
     }
 
     pub(super) fn logs(&mut self, format: &str, filter: String) -> Logs {

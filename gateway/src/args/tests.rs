@@ -22,7 +22,7 @@ fn flags_are_consistent_and_each_has_a_variable() {
 }
 
 #[test]
-fn a_certificate_is_all_that_must_be_given() {
+fn a_certificate_is_all_that_must_be_given_in_a_cluster() {
     let config = config("--tls-cert a --tls-key b").unwrap();
     assert_eq!(config.listen.to_string(), "[::]:8443");
     assert_eq!(config.ingest_listen.to_string(), "[::]:8444");
@@ -31,6 +31,7 @@ fn a_certificate_is_all_that_must_be_given() {
     assert_eq!(config.interval, Duration::from_secs(5));
     let aliases = ["custom-metrics-apiserver", "custom-metrics-service", "flux-service"];
     assert_eq!(config.service_aliases, aliases);
+    assert_eq!(config.readers, Policy::Kubernetes);
 }
 
 #[test]
@@ -43,7 +44,9 @@ fn good_flags_are_taken() {
         "--drain-delay 0s --drain-timeout 0s --warm-up 0s",
         "--service-alias a,b-1 --service-alias c",
         "--service-alias=",
-        "--kubernetes off --kubeconfig=",
+        "--kubernetes off --kubeconfig= --insecure-readers",
+        "--kubernetes off --reader-token-file a",
+        "--reader-token-file=",
         "--log json --log-level info,fluxgauge_gateway::ingest=debug",
         "--max-connections 1 --max-collectors 65535",
     ];
@@ -77,6 +80,12 @@ fn bad_flags_say_which_and_why() {
         (&format!("{TLS} --max-collectors many"), "--max-collectors \"many\" is not a number"),
         (&format!("{TLS} --kubernetes maybe"), "\"maybe\" is none of auto, on and off"),
         (&format!("{TLS} --kubernetes off --kubeconfig a"), "contradicts --kubernetes off"),
+        (&format!("{TLS} --kubernetes off"), "no Kubernetes here to ask who may read"),
+        (&format!("{TLS} --reader-token-file a"), "--reader-token-file needs --kubernetes off"),
+        (
+            &format!("{TLS} --kubernetes off --reader-token-file a --insecure-readers"),
+            "--insecure-readers contradicts --reader-token-file",
+        ),
         (&format!("{TLS} --log xml"), "is neither plain nor json"),
         (&format!("{TLS} --log-level a=b=c"), "is not a filter"),
     ];
@@ -121,8 +130,21 @@ fn a_kubeconfig_turns_kubernetes_on() {
         |flags: &str| config(&format!("--tls-cert a --tls-key b {flags}")).unwrap().kubernetes;
     assert_eq!(reach(""), Reach::Auto);
     assert_eq!(reach("--kubernetes on"), Reach::InCluster);
-    assert_eq!(reach("--kubernetes off"), Reach::Off);
+    assert_eq!(reach("--kubernetes off --insecure-readers"), Reach::Off);
     for flags in ["--kubeconfig a", "--kubeconfig a --kubernetes on"] {
         assert_eq!(reach(flags), Reach::Kubeconfig("a".into()));
     }
+}
+
+#[test]
+fn who_may_read_is_kubernetes_to_say_unless_it_is_said_here() {
+    let readers =
+        |flags: &str| config(&format!("--tls-cert a --tls-key b {flags}")).unwrap().readers;
+    for flags in ["", "--kubernetes on", "--kubeconfig a"] {
+        assert_eq!(readers(flags), Policy::Kubernetes, "{flags}");
+        assert_eq!(readers(&format!("{flags} --insecure-readers")), Policy::Anybody, "{flags}");
+    }
+    let flags = "--kubernetes off --reader-token-file a";
+    assert_eq!(readers(flags), Policy::TokenFile("a".into()));
+    assert_eq!(readers("--kubernetes off --insecure-readers"), Policy::Anybody);
 }

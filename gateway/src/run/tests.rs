@@ -9,14 +9,17 @@ fn exit_status(args: &[&str]) -> String {
 fn the_exit_status_says_whose_fault_it_was() {
     let (success, failure, usage) = (ExitCode::SUCCESS, ExitCode::FAILURE, ExitCode::from(64));
     let kubeconfig = ["--plain-http", "--plain-http-anywhere", "--kubeconfig", "/nonexistent"];
-    let cases: [(&[&str], ExitCode); 7] = [
+    let absent = ["--tls-cert", "/nonexistent/tls.crt", "--tls-key", "/nonexistent/tls.key"];
+    let of_anybody = [&absent[..], &["--insecure-readers"]].concat();
+    let cases: [(&[&str], ExitCode); 8] = [
         (&["--help"], success),
         (&["--version"], success),
         (&["--no-such-flag"], usage),
         (&[], usage),
         (&["--plain-http"], usage),
         (&kubeconfig, usage),
-        (&["--tls-cert", "/nonexistent/tls.crt", "--tls-key", "/nonexistent/tls.key"], failure),
+        (&absent, usage),
+        (&of_anybody, failure),
     ];
     for (args, want) in cases {
         assert_eq!(exit_status(args), format!("{want:?}"), "{args:?}");

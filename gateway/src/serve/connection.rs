@@ -20,6 +20,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
 };
+use rustls_pki_types::CertificateDer;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -31,7 +32,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use super::{
     CONNECTION_WINDOW, FIRST_REQUEST_TIMEOUT, HANDSHAKE_TIMEOUT, HEADER_READ_TIMEOUT,
     KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, Limits, MAX_HEADER_BYTES, MAX_HEADERS, MAX_STREAMS,
-    STREAM_WINDOW, Transport,
+    Peer, STREAM_WINDOW, Transport,
 };
 
 /// What a connection needs beside its socket and its service.
@@ -44,7 +45,8 @@ pub(super) struct Connection {
 
 /// Why a connection is to end.
 enum End {
-    /// The gateway drains, or the connection is old: what is in flight finishes.
+    /// The gateway drains, the connection is old, or its service has had enough: what is in flight
+    /// finishes.
     Gracefully,
     /// No request came in time.
     Silent,
@@ -52,8 +54,9 @@ enum End {
 
 impl Connection {
     /// Serves `stream` until either side ends it.
-    pub(super) async fn serve<S, B>(self, stream: TcpStream, service: S)
+    pub(super) async fn serve<F, S, B>(self, stream: TcpStream, service: F)
     where
+        F: Fn(Peer) -> S,
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
         S: Send + 'static,
         S::Future: Send + 'static,
@@ -67,13 +70,17 @@ impl Connection {
             return;
         }
         let ended = match &self.transport {
-            Transport::Plain => self.drive(stream, service).await,
+            Transport::Plain => self.drive(stream, Vec::new(), service).await,
             Transport::Tls(current) => {
                 let config = Arc::clone(&current.borrow());
                 let handshake =
                     timeout(HANDSHAKE_TIMEOUT, TlsAcceptor::from(config).accept(stream));
                 match self.drain.run_until_cancelled(handshake).await {
-                    Some(Ok(Ok(stream))) => self.drive(stream, service).await,
+                    Some(Ok(Ok(stream))) => {
+                        let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
+                        let shown = shown.iter().map(|one| one.clone().into_owned()).collect();
+                        self.drive(stream, shown, service).await
+                    }
                     Some(Ok(Err(error))) => Err(error.into()),
                     Some(Err(elapsed)) => Err(elapsed.into()),
                     None => Ok(()),
@@ -86,9 +93,15 @@ impl Connection {
         }
     }
 
-    async fn drive<I, S, B>(&self, io: I, service: S) -> Result<(), Box<dyn Error + Send + Sync>>
+    async fn drive<I, F, S, B>(
+        &self,
+        io: I,
+        certificates: Vec<CertificateDer<'static>>,
+        service: F,
+    ) -> Result<(), Box<dyn Error + Send + Sync>>
     where
         I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        F: Fn(Peer) -> S,
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
         S: Send + 'static,
         S::Future: Send + 'static,
@@ -96,12 +109,14 @@ impl Connection {
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         let used = Arc::new(AtomicBool::new(false));
+        let leave = CancellationToken::new();
+        let service = service(Peer { certificates, leave: leave.clone() });
         let service = Noticing { service, used: Arc::clone(&used) };
         let http = http();
         let mut connection = pin!(http.serve_connection(TokioIo::new(io), service));
         // In a task of its own: the connection is polled for every packet, and what may end it
         // costs a lock and two timers each time it is looked at.
-        let end = tokio::spawn(end(self.drain.clone(), self.limits.max_age, used));
+        let end = tokio::spawn(end(self.drain.clone(), leave, self.limits.max_age, used));
         let end = AbortOnDropHandle::new(end);
         let end = tokio::select! {
             biased;
@@ -117,7 +132,12 @@ impl Connection {
 }
 
 /// Waits until a connection is to end.
-async fn end(drain: CancellationToken, max_age: Option<Duration>, used: Arc<AtomicBool>) -> End {
+async fn end(
+    drain: CancellationToken,
+    leave: CancellationToken,
+    max_age: Option<Duration>,
+    used: Arc<AtomicBool>,
+) -> End {
     let silence = async {
         sleep(FIRST_REQUEST_TIMEOUT).await;
         if used.load(Relaxed) {
@@ -132,6 +152,7 @@ async fn end(drain: CancellationToken, max_age: Option<Duration>, used: Arc<Atom
     };
     tokio::select! {
         () = drain.cancelled() => End::Gracefully,
+        () = leave.cancelled() => End::Gracefully,
         () = old_age => End::Gracefully,
         () = silence => End::Silent,
     }

@@ -62,7 +62,13 @@ impl Server {
                 Ok::<_, Infallible>(Response::new(Full::new(Bytes::from("ok"))))
             }
         });
-        let ended = tokio::spawn(serve(listener, transport, limits, service, drain.clone()));
+        let ended = tokio::spawn(serve(
+            listener,
+            transport,
+            limits,
+            move |_| service.clone(),
+            drain.clone(),
+        ));
         Self { address, drain, ended, arrived, release }
     }
 

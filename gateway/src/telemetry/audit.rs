@@ -20,12 +20,19 @@ const MAX_ID_BYTES: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Oldest(pub SystemTime);
 
-/// Says what was asked, what was answered, how long that took, and how old the answer is. Costs one
-/// comparison while nobody listens.
-pub fn audit<B, C>(request: &Request<B>, response: &Response<C>, began: Moment, ended: Moment) {
+/// Says who asked for what, what was answered, how long that took, and how old the answer is; no
+/// `user`: who asked is not known, or nobody asked. Costs one comparison while nobody listens.
+pub fn audit<B, C>(
+    request: &Request<B>,
+    user: Option<&str>,
+    response: &Response<C>,
+    began: Moment,
+    ended: Moment,
+) {
     tracing::debug!(
         target: AUDIT_TARGET,
         audit_id = audit_id(request.headers()),
+        user,
         method = request.method().as_str(),
         path = request.uri().path(),
         query = request.uri().query(),

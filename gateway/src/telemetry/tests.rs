@@ -51,7 +51,13 @@ impl Receiver {
         let limits = Limits { connections: 4, max_age: None, drain_timeout: Duration::ZERO };
         let service = TowerToHyperService::new(TraceServiceServer::new(receiver.clone()));
         let never = CancellationToken::new();
-        tokio::spawn(serve::serve(listener, Transport::Plain, limits, service, never));
+        tokio::spawn(serve::serve(
+            listener,
+            Transport::Plain,
+            limits,
+            move |_| service.clone(),
+            never,
+        ));
         (receiver, address)
     }
 

@@ -3,8 +3,12 @@
 
 use std::{fs, path::Path, sync::Arc};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair,
+};
 use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::CertificateDer;
 use tokio_rustls::TlsConnector;
 
 /// The name that certificates are made for.
@@ -31,6 +35,33 @@ impl TestCa {
         let params = CertificateParams::new([SERVER_NAME.to_owned()]).unwrap();
         let cert = params.signed_by(&key, &self.0).unwrap().pem();
         Leaf { cert, key: key.serialize_pem() }
+    }
+
+    /// The authority's own certificate in PEM form.
+    pub(crate) fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    /// A certificate of a client, which `change` may make another.
+    pub(crate) fn client(
+        &self,
+        name: &str,
+        organizations: &[&str],
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> CertificateDer<'static> {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        for (organization, kind) in organizations.iter().zip([
+            DnType::OrganizationName,
+            // The same once more: there is one place for each kind.
+            DnType::CustomDnType(vec![2, 5, 4, 10]),
+        ]) {
+            params.distinguished_name.push(kind, *organization);
+        }
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        change(&mut params);
+        params.signed_by(&KeyPair::generate().unwrap(), &self.0).unwrap().der().clone()
     }
 
     /// A connector that trusts this authority alone and speaks the protocols in `alpn`.

@@ -1,4 +1,5 @@
-//! One metric read again and again, from the gateway and from a bare server.
+//! One metric read again and again, from the gateway and from a bare server. One gateway lets
+//! anybody read, the other finds out who reads and whether they may, as behind a real aggregator.
 //!
 //! Each number of connections is measured in rounds, and in each round every server has its turn:
 //! what else the machine does meets all of them. Each connection has one request in flight.
@@ -6,10 +7,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Request;
+use http::{HeaderValue, Request};
 use http_body_util::Empty;
 use system_tests::{
-    Client, Connection, FakeCollector, TestCa, TestGateway,
+    Client, Connection, FakeApi, FakeCollector, TestCa, TestGateway,
     client::{get, metric_path},
     fake_collector,
 };
@@ -23,7 +24,7 @@ use crate::{
 /// Turns of each server for each number of connections.
 const ROUNDS: usize = 5;
 
-/// The length of a turn. 2 protocols × 3 numbers × 3 servers × 5 rounds are 45 s.
+/// The length of a turn. 2 protocols × 3 numbers × 4 servers × 5 rounds are 60 s.
 const TURN: Duration = Duration::from_millis(500);
 
 /// Requests that a new connection sends before it counts.
@@ -31,6 +32,19 @@ const WARM_UP: usize = 20;
 
 /// Streams on one connection; the gateway takes 250.
 const STREAMS: usize = 200;
+
+/// What an aggregator says of the autoscaler that it asks for.
+const READER: [(&str, &str); 6] = [
+    ("x-remote-user", "system:serviceaccount:kube-system:horizontal-pod-autoscaler"),
+    ("x-remote-uid", "6b9a1c3e-8f0d-4a52-9d27-1f4e5c6b7a80"),
+    ("x-remote-group", "system:serviceaccounts"),
+    ("x-remote-group", "system:serviceaccounts:kube-system"),
+    ("x-remote-group", "system:authenticated"),
+    (
+        "x-remote-extra-authentication.kubernetes.io%2fcredential-id",
+        "JTI=0f8c2a4e-6b1d-4c3f-8a5e-7d9b0c1e2f3a",
+    ),
+];
 
 /// What the gateway should reach of the bare server.
 const GOAL: f64 = 0.8;
@@ -54,11 +68,19 @@ struct Server {
 pub(crate) fn measure() {
     let ca = TestCa::new();
     // Each server has a runtime of its own, of the same size; those that have no turn cost nothing.
-    let (one, thousand, bare, load) = (runtime(), runtime(), runtime(), runtime());
+    let [one, thousand, asking, bare, load] = [(); 5].map(|()| runtime());
     let flags = ["--max-age", "12h", "--connection-max-age", "24h", "--log-level", "warn"];
     let small = one.block_on(TestGateway::start(&ca, &flags));
     let large = thousand.block_on(TestGateway::start(&ca, &flags));
-    let collectors = load.block_on(async { (fill(&small, 1).await, fill(&large, 1_000).await) });
+    let proxies = TestCa::new();
+    let api = load.block_on(api(&proxies));
+    let kubeconfig = api.kubeconfig();
+    let flags = [&flags[..], &["--kubeconfig", &kubeconfig]].concat();
+    let asked = asking.block_on(TestGateway::start_asking(&ca, &flags));
+    let proxy = asked.client().with_certificate(&ca, &proxies.client("front-proxy-client"));
+    let collectors = load.block_on(async {
+        (fill(&small, 1).await, fill(&large, 1_000).await, fill(&asked, 1).await)
+    });
     let answer = load.block_on(small.client().get(&metric_path("mc0", "node_up_count")));
     let size = answer.body.len();
     let bare = bare.block_on(bare::start(&ca, answer.body));
@@ -67,6 +89,7 @@ pub(crate) fn measure() {
         ("bare hyper + rustls", Client::new(&ca, bare)),
         ("gateway, 1 MiniCluster", small.client().clone()),
         ("gateway, 1,000 MiniClusters", large.client().clone()),
+        ("gateway, 1, readers asked", proxy),
     ]
     .map(|(name, client)| Server {
         name,
@@ -91,6 +114,25 @@ pub(crate) fn measure() {
     drop(collectors);
 }
 
+/// An API server that lets the autoscaler read, and trusts these front proxies.
+async fn api(proxies: &TestCa) -> FakeApi {
+    let api = FakeApi::start().await;
+    api.trust(&[
+        ("requestheader-client-ca-file", &proxies.pem()),
+        ("requestheader-allowed-names", r#"["front-proxy-client"]"#),
+        ("requestheader-username-headers", r#"["X-Remote-User"]"#),
+        ("requestheader-uid-headers", r#"["X-Remote-Uid"]"#),
+        ("requestheader-group-headers", r#"["X-Remote-Group"]"#),
+        ("requestheader-extra-headers-prefix", r#"["X-Remote-Extra-"]"#),
+    ]);
+    let [(_, user), ..] = READER;
+    api.allow(&format!(
+        "{user} get custom.metrics.k8s.io/v1beta2 miniclusters.flux-framework.org node_up_count \
+         mc0 hpc"
+    ));
+    api
+}
+
 /// Lets this many MiniClusters report, each with every metric of an instance.
 async fn fill(gateway: &TestGateway, miniclusters: usize) -> Vec<FakeCollector> {
     let mut collectors = Vec::new();
@@ -109,7 +151,10 @@ async fn fill(gateway: &TestGateway, miniclusters: usize) -> Vec<FakeCollector> 
 
 /// Reads as fast as it goes for one turn, on new connections.
 async fn turn(client: &Client, protocol: Protocol, connections: usize) -> Spread {
-    let request = get(&metric_path("mc0", "node_up_count"));
+    let mut request = get(&metric_path("mc0", "node_up_count"));
+    for (name, value) in READER {
+        request.headers_mut().append(name, HeaderValue::from_static(value));
+    }
     let mut ready = Vec::new();
     for _ in 0..connections {
         let mut connection = match protocol {

@@ -156,7 +156,7 @@ impl ControlPlane {
     }
 
     /// What was asked of the API server, one event of audit.k8s.io/v1 a line: who did what to what,
-    /// and how it was answered; no bodies.
+    /// and how it was answered; no bodies but those of SubjectAccessReviews.
     pub fn audit_log(&self) -> PathBuf {
         self.dir().join("logs/audit.log")
     }

@@ -67,7 +67,7 @@ async fn no_version_is_unavailable_for_a_moment_in_ten_minutes() {
 }
 
 /// When an APIService became available.
-async fn available_since(plane: &ControlPlane, name: &str) -> Timestamp {
+pub(crate) async fn available_since(plane: &ControlPlane, name: &str) -> Timestamp {
     eventually("the APIService is available", async || {
         let json = plane.kubectl(&["get", "apiservice", name, "--output=json"]).await.unwrap();
         let service: Value = serde_json::from_str(&json).unwrap();

@@ -78,7 +78,7 @@ impl ClosedLoop {
         let kubeconfig = of_the_gateway(&plane).await;
         let kubeconfig = format!("--kubeconfig={}", kubeconfig.display());
         let flags: Vec<_> = flags.iter().copied().chain([&*kubeconfig]).collect();
-        let gateway = TestGateway::start(&ca, &flags).await;
+        let gateway = TestGateway::start_asking(&ca, &flags).await;
         let apis = aggregation::by_external_name(&ca.pem(), gateway.api.port());
         plane.apply(&apis).await.unwrap();
         plane.apply(&config_map(&ca)).await.unwrap();
@@ -252,11 +252,11 @@ async fn add_minicluster(
 }
 
 /// A kubeconfig of the account that `deploy/` runs gateways under, with the rights it has there.
-async fn of_the_gateway(plane: &ControlPlane) -> PathBuf {
+pub(crate) async fn of_the_gateway(plane: &ControlPlane) -> PathBuf {
     for file in ["namespace.yaml", "rbac.yaml"] {
         let file = deploy().join("base").join(file);
         let file = format!("--filename={}", file.display());
-        plane.kubectl(&["apply", "--namespace=fluxgauge", &file]).await.unwrap();
+        plane.kubectl(&["apply", &file]).await.unwrap();
     }
     plane.service_account_kubeconfig("fluxgauge", "fluxgauge-gateway").await.unwrap()
 }

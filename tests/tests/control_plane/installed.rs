@@ -8,6 +8,7 @@ use kube::{Api, ResourceExt, api::PostParams};
 use serde_json::json;
 use system_tests::{
     Client, FakeCollector, Installation,
+    ca::ClientPair,
     client::HPC,
     eventually, fake_collector,
     kubelet::{self, API, INGEST},
@@ -23,9 +24,12 @@ fn run(name: &str, test: impl AsyncFnOnce(&Installation)) {
     Installation::run(&format!("installed::{name}"), env!("CARGO_BIN_EXE_child"), test);
 }
 
-/// A client of one replica.
+/// A client of one replica, by a certificate of one who may do everything.
 fn client(cluster: &Installation, replica: &Pod) -> Client {
-    Client::new(&cluster.ca, SocketAddr::from((kubelet::address(replica).unwrap(), API)))
+    let kubeconfig = cluster.plane.user_kubeconfig("past-the-aggregator", Some("system:masters"));
+    let own = ClientPair::of_kubeconfig(&kubeconfig.unwrap());
+    let address = SocketAddr::from((kubelet::address(replica).unwrap(), API));
+    Client::new(&cluster.ca, address).with_certificate(&cluster.ca, &own)
 }
 
 /// Makes the pod of the only broker of the MiniCluster `mc0` of namespace `hpc`, as the Job

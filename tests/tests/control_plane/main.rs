@@ -6,6 +6,7 @@ mod closed_loop;
 mod conformance;
 mod installed;
 mod kubectl;
+mod readers;
 mod reads;
 mod replicas;
 mod start;

@@ -43,7 +43,7 @@ async fn ask(
 ) -> Answer {
     let stream = TcpStream::connect(gateway.api).await.unwrap();
     let name = ServerName::try_from(SERVICE_NAME).unwrap();
-    let connector = TlsConnector::from(ca.client_config_of(alpn, &[tls]));
+    let connector = TlsConnector::from(ca.client_config_of(alpn, &[tls], None));
     let stream = connector.connect(name, stream).await.unwrap();
     let (_, session) = stream.get_ref();
     assert_eq!(session.protocol_version(), Some(tls.version));

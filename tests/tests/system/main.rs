@@ -14,6 +14,7 @@ mod leads;
 mod manifests;
 mod namespace_sums;
 mod pods;
+mod readers;
 mod restarts;
 mod services;
 mod streams;

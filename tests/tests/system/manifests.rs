@@ -155,19 +155,53 @@ fn external_metrics_are_served_where_the_component_registers_them_and_nowhere_el
 }
 
 #[test]
-fn the_gateway_may_read_pods_and_nothing_else() {
+fn the_gateway_may_read_pods_and_ask_about_readers_and_nothing_else() {
     let base = read("base");
     let role = find(&base, "ClusterRole", "fluxgauge-gateway");
     let pods =
         json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}]);
     assert_eq!(role["rules"], pods);
-    let binding = find(&base, "ClusterRoleBinding", "fluxgauge-gateway");
-    assert_eq!(binding["roleRef"]["name"], role["metadata"]["name"]);
     let account = text(&pod(&base)["serviceAccountName"]);
     find(&base, "ServiceAccount", account);
     let subject = json!({"kind": "ServiceAccount", "name": account, "namespace": namespace()});
-    assert_eq!(binding["subjects"], json!([subject]));
+    let bindings = base.iter().filter(|object| text(&object["kind"]).ends_with("Binding"));
+    let bound: Vec<_> = bindings
+        .map(|binding| {
+            assert_eq!(binding["subjects"], json!([subject]));
+            let role = &binding["roleRef"];
+            (&binding["metadata"]["namespace"], &role["kind"], &role["name"])
+        })
+        .collect();
+    let everywhere = &Value::Null;
+    let (cluster_role, of_kubernetes) = (&json!("ClusterRole"), &json!("kube-system"));
+    let trust = &json!("extension-apiserver-authentication-reader");
+    assert_eq!(
+        bound,
+        [
+            (everywhere, cluster_role, &role["metadata"]["name"]),
+            (everywhere, cluster_role, &json!("system:auth-delegator")),
+            (of_kubernetes, &json!("Role"), trust),
+        ]
+    );
     assert_eq!(pod(&base)["automountServiceAccountToken"], true, "it authenticates by its token");
+}
+
+#[test]
+fn every_object_names_its_namespace() {
+    // kustomize would move the one of kube-system too.
+    for folder in ["base", "all", "components/external-metrics", "components/view-role"] {
+        assert_eq!(kustomization(folder)["namespace"], Value::Null, "{folder}");
+    }
+    const CLUSTER: [&str; 4] = ["APIService", "ClusterRole", "ClusterRoleBinding", "Namespace"];
+    for object in read("base") {
+        let kind = text(&object["kind"]);
+        let namespace = match (kind, CLUSTER.contains(&kind)) {
+            (_, true) => Value::Null,
+            ("RoleBinding", _) => json!("kube-system"),
+            _ => json!(namespace()),
+        };
+        assert_eq!(object["metadata"]["namespace"], namespace, "{kind}");
+    }
 }
 
 #[test]
@@ -260,8 +294,13 @@ fn flags<'a>(
     [program.get_name().to_owned()].into_iter().chain(variables.map(flag)).collect()
 }
 
+/// Where it is installed.
 fn namespace() -> String {
-    text(&kustomization("base")["namespace"]).to_owned()
+    let base = read("base");
+    let mut namespaces = base.iter().filter(|document| document["kind"] == "Namespace");
+    let namespace = text(&namespaces.next().expect("a namespace")["metadata"]["name"]).to_owned();
+    assert_eq!(namespaces.next(), None);
+    namespace
 }
 
 fn pod(base: &[Value]) -> &Value {

@@ -3,13 +3,9 @@
 
 use serde_json::{Value, json};
 use system_tests::{
-    Answer, FakeCollector, TestCa, TestGateway, client::HPC, eventually, fake_collector, is,
-    refused,
+    Answer, FakeApi, FakeCollector, TestCa, TestGateway, client::HPC, eventually, fake_collector,
+    is, refused,
 };
-
-mod fake_api;
-
-use fake_api::FakeApi;
 
 /// A gateway that asks a Kubernetes for pods.
 async fn gateway(api: &FakeApi) -> TestGateway {

@@ -55,7 +55,7 @@ impl Receiver {
         let service = TowerToHyperService::new(TraceServiceServer::new(receiver.clone()));
         let limits = Limits { connections: 4, max_age: None, drain_timeout: Duration::ZERO };
         let never = CancellationToken::new();
-        tokio::spawn(serve(listener, Transport::Plain, limits, service, never));
+        tokio::spawn(serve(listener, Transport::Plain, limits, move |_| service.clone(), never));
         (receiver, endpoint)
     }
 
@@ -89,6 +89,7 @@ impl Traced {
                 "gateway",
                 "--listen=127.0.0.1:0",
                 "--ingest-listen=127.0.0.1:0",
+                "--insecure-readers",
                 "--tls-cert",
                 process::text(&cert),
                 "--tls-key",

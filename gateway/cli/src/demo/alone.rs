@@ -36,10 +36,12 @@ pub(super) async fn play(args: &Demo, stage: &mut Stage) -> anyhow::Result<()> {
         Some(endpoint) => endpoint.to_string(),
         None => start_simulator(stage).await?,
     };
-    let kubernetes = ("--kubernetes", "off".as_ref());
-    let addresses = gateway::start(&mut stage.parts, args, &files, kubernetes).await?;
+    let readers =
+        [("--kubernetes", "off".as_ref()), ("--reader-token-file", files.reader_token.as_os_str())];
+    let addresses = gateway::start(&mut stage.parts, args, &files, &readers).await?;
     start_collector(stage, &files, addresses, &broker).await?;
-    let mut reader = Reader::new(&certificates.authority, addresses.api)?;
+    let Certificates { authority, reader_token, .. } = &certificates;
+    let mut reader = Reader::new(authority, reader_token, addresses.api)?;
     let path = [metric_path(NAMESPACE, "node_up_count")];
     let read = async || reader.read(&path).await.pop();
     stage.parts.first_value(Role::Collector, START_TIMEOUT, read).await?;
@@ -50,6 +52,7 @@ pub(super) async fn play(args: &Demo, stage: &mut Stage) -> anyhow::Result<()> {
         ingest: addresses.ingest,
         dir: &stage.dir,
         ca: &files.ca,
+        reader_token: &files.reader_token,
         max_age: args.max_age,
     };
     stage.screen.say(&introduction.text(|path| reader.url(path)))?;
@@ -58,7 +61,7 @@ pub(super) async fn play(args: &Demo, stage: &mut Stage) -> anyhow::Result<()> {
 
 /// Plays a Flux instance; returns its URI.
 async fn start_simulator(stage: &mut Stage) -> anyhow::Result<String> {
-    let args = words([("--dir", stage.temporary.join("flux").as_os_str())]);
+    let args = words(&[("--dir", stage.temporary.join("flux").as_os_str())]);
     let line = stage.parts.start(Role::Simulator, &args, flux_simulator::READY).await?;
     let uri = line.strip_prefix(flux_simulator::READY).unwrap_or_default().trim();
     Ok(uri.to_owned())
@@ -71,7 +74,7 @@ async fn start_collector(
     addresses: Addresses,
     broker: &str,
 ) -> anyhow::Result<()> {
-    let args = words([
+    let args = words(&[
         ("--gateway", format!("https://{}", addresses.ingest).as_ref()),
         ("--ca", files.ca.as_os_str()),
         ("--namespace", NAMESPACE.as_ref()),

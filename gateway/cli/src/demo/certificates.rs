@@ -1,4 +1,4 @@
-//! An authority and one serving certificate, made anew for each demo.
+//! An authority, one serving certificate and one token of readers, made anew for each demo.
 //!
 //! The authority's key is dropped with [`Certificates::create`]: nothing else can ever be signed
 //! by it, so that trusting `ca.crt` trusts one gateway.
@@ -13,6 +13,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose,
 };
+use ring::rand::{SecureRandom as _, SystemRandom};
 use tempfile::NamedTempFile;
 
 /// What the gateway may be called: on this machine, and like its Services in a cluster.
@@ -31,6 +32,8 @@ pub struct Certificates {
     pub authority: String,
     /// The gateway's certificate.
     pub certificate: String,
+    /// What readers prove themselves by; not in PEM form.
+    pub reader_token: String,
     key: String,
 }
 
@@ -43,6 +46,8 @@ pub struct Files {
     pub cert: PathBuf,
     /// Its key, which only this user can read.
     pub key: PathBuf,
+    /// The readers' token, likewise.
+    pub reader_token: PathBuf,
 }
 
 impl Certificates {
@@ -67,27 +72,42 @@ impl Certificates {
         let key = KeyPair::generate()?;
         Ok(Self {
             certificate: params.signed_by(&key, &authority)?.pem(),
+            reader_token: token()?,
             key: key.serialize_pem(),
             authority: authority.pem(),
         })
     }
 
-    /// Writes `ca.crt`, `tls.crt` and `tls.key`, named as in a Secret of Kubernetes.
+    /// Writes `ca.crt`, `tls.crt` and `tls.key`, named as in a Secret of Kubernetes, and
+    /// `reader-token`.
     ///
     /// # Errors
     ///
     /// When a file cannot be written.
     pub fn write(&self, dir: &Path) -> io::Result<Files> {
-        let files =
-            Files { ca: dir.join("ca.crt"), cert: dir.join("tls.crt"), key: dir.join("tls.key") };
+        let files = Files {
+            ca: dir.join("ca.crt"),
+            cert: dir.join("tls.crt"),
+            key: dir.join("tls.key"),
+            reader_token: dir.join("reader-token"),
+        };
         fs::write(&files.ca, &self.authority)?;
         fs::write(&files.cert, &self.certificate)?;
-        // A temporary file is private from its first byte on, whatever was there before.
-        let mut key = NamedTempFile::new_in(dir)?;
-        key.write_all(self.key.as_bytes())?;
-        key.persist(&files.key)?;
+        for (path, secret) in [(&files.key, &self.key), (&files.reader_token, &self.reader_token)] {
+            // A temporary file is private from its first byte on, whatever was there before.
+            let mut file = NamedTempFile::new_in(dir)?;
+            file.write_all(secret.as_bytes())?;
+            file.persist(path)?;
+        }
         Ok(files)
     }
+}
+
+/// 32 random bytes as a word.
+fn token() -> Result<String, rcgen::Error> {
+    let mut bytes = [0; 32];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| rcgen::Error::RingUnspecified)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 #[cfg(test)]
@@ -137,12 +157,19 @@ mod tests {
     }
 
     #[test]
-    fn the_key_is_private_even_where_a_public_file_was() {
+    fn the_key_and_the_token_are_private_even_where_a_public_file_was() {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("tls.key"), "old").unwrap();
+        for name in ["tls.key", "reader-token"] {
+            fs::write(dir.path().join(name), "old").unwrap();
+        }
         let files = Certificates::create().unwrap().write(dir.path()).unwrap();
-        let mode = fs::metadata(&files.key).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        for file in [&files.key, &files.reader_token] {
+            let mode = fs::metadata(file).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
         assert!(fs::read_to_string(files.key).unwrap().contains("PRIVATE KEY"));
+        let token = fs::read_to_string(files.reader_token).unwrap();
+        assert_eq!(token.len(), 64);
+        assert_ne!(token, Certificates::create().unwrap().reader_token);
     }
 }

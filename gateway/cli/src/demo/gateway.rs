@@ -24,18 +24,18 @@ pub(crate) struct Addresses {
     pub(crate) ingest: SocketAddr,
 }
 
-/// Serves metrics on this machine alone, and drains at once when it is to end. `kubernetes` is the
-/// flag that says how it reaches Kubernetes, and its value.
+/// Serves metrics on this machine alone, and drains at once when it is to end. `readers` are the
+/// flags that say whom it asks who may read, with their values.
 pub(crate) async fn start(
     parts: &mut Parts,
     args: &Demo,
     files: &Files,
-    kubernetes: (&str, &OsStr),
+    readers: &[(&str, &OsStr)],
 ) -> anyhow::Result<Addresses> {
     let duration = |duration| OsString::from(humantime::format_duration(duration).to_string());
     let (age, pace) = (duration(args.max_age), duration(args.max_age.min(READINGS)));
     let flags = |api: SocketAddr, ingest: SocketAddr| {
-        words([
+        let mut flags = words(&[
             ("--listen", api.to_string().as_ref()),
             ("--ingest-listen", ingest.to_string().as_ref()),
             ("--tls-cert", files.cert.as_os_str()),
@@ -45,8 +45,9 @@ pub(crate) async fn start(
             ("--warm-up", "0s".as_ref()),
             ("--drain-delay", "0s".as_ref()),
             ("--drain-timeout", "1s".as_ref()),
-            kubernetes,
-        ])
+        ]);
+        flags.append(&mut words(readers));
+        flags
     };
     let asked = |port| SocketAddr::from(([127, 0, 0, 1], port));
     let asked = flags(asked(args.api_port), asked(args.ingest_port));

@@ -69,8 +69,8 @@ pub(super) async fn play(args: &Demo, stage: &mut Stage) -> anyhow::Result<()> {
         .write(dir)
         .with_context(|| format!("cannot write certificates to {}", dir.display()))?;
     let account = of_the_gateway(plane).await?;
-    let kubernetes = ("--kubeconfig", account.as_os_str());
-    let addresses = gateway::start(parts, args, &files, kubernetes).await?;
+    let readers = [("--kubeconfig", account.as_os_str())];
+    let addresses = gateway::start(parts, args, &files, &readers).await?;
     let ca = &certificates.authority;
     plane.apply(&objects::apis(ca, addresses.api.port())?).await?;
     plane.apply(&objects::minicluster(ca)?).await?;
@@ -125,7 +125,7 @@ async fn start(programs: &Programs) -> anyhow::Result<ControlPlane> {
 /// Creates the account that `deploy/` runs gateways under. A certificate proves it, which lasts
 /// longer than a token.
 async fn of_the_gateway(plane: &ControlPlane) -> anyhow::Result<std::path::PathBuf> {
-    let apply = ["apply", "--namespace=fluxgauge", "--filename=-"];
+    let apply = ["apply", "--filename=-"];
     for text in objects::ACCOUNT {
         plane.kubectl_with_input(&apply, text).await?;
     }
@@ -140,7 +140,7 @@ async fn start_minicluster(
     ingest: SocketAddr,
     sockets: &Path,
 ) -> anyhow::Result<()> {
-    let args = words([
+    let args = words(&[
         ("--kubeconfig", kubeconfig.as_os_str()),
         ("--gateway", ingest.to_string().as_ref()),
         ("--dir", sockets.as_os_str()),

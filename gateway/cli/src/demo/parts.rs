@@ -159,8 +159,8 @@ impl Parts {
 }
 
 /// Flags, each with its value.
-pub(crate) fn words<const N: usize>(flags: [(&str, &OsStr); N]) -> Vec<OsString> {
-    flags.into_iter().flat_map(|(flag, value)| [flag.into(), value.to_owned()]).collect()
+pub(crate) fn words(flags: &[(&str, &OsStr)]) -> Vec<OsString> {
+    flags.iter().flat_map(|(flag, value)| [OsString::from(flag), (*value).to_owned()]).collect()
 }
 
 /// Waits until then; without a time for ever.

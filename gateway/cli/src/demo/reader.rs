@@ -7,7 +7,11 @@ use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use http::{Request, StatusCode, Uri, header::ACCEPT, uri};
+use http::{
+    HeaderValue, Request, StatusCode, Uri,
+    header::{ACCEPT, AUTHORIZATION},
+    uri,
+};
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -55,7 +59,7 @@ impl fmt::Display for Reading {
     }
 }
 
-/// Why an authority cannot be trusted.
+/// Why an authority cannot be trusted, or a token not sent.
 #[derive(Debug, Error)]
 pub enum TrustError {
     /// The text holds no certificate.
@@ -64,6 +68,9 @@ pub enum TrustError {
     /// The certificate cannot be used.
     #[error("the authority cannot be trusted")]
     Tls(#[from] rustls::Error),
+    /// The token cannot be sent.
+    #[error("the token is no word that can be sent")]
+    Token(#[from] http::header::InvalidHeaderValue),
 }
 
 #[derive(Debug, Error)]
@@ -85,6 +92,7 @@ pub(super) enum ReadError {
 /// A client of one gateway.
 pub struct Reader {
     address: SocketAddr,
+    authorization: HeaderValue,
     connector: TlsConnector,
     connection: Option<Connection>,
 }
@@ -98,12 +106,15 @@ struct Connection {
 }
 
 impl Reader {
-    /// A client of the gateway at `address`, trusting `authority`, in PEM form, and nobody else.
+    /// A client of the gateway at `address`, trusting `authority`, in PEM form, and nobody else. It
+    /// sends `token` with each reading.
     ///
     /// # Errors
     ///
-    /// When the authority is none.
-    pub fn new(authority: &str, address: SocketAddr) -> Result<Self, TrustError> {
+    /// When the authority or the token is none.
+    pub fn new(authority: &str, token: &str, address: SocketAddr) -> Result<Self, TrustError> {
+        let mut authorization = HeaderValue::try_from(format!("Bearer {token}"))?;
+        authorization.set_sensitive(true);
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(authority.as_bytes())?)?;
         let provider = Arc::new(ring::default_provider());
@@ -112,7 +123,8 @@ impl Reader {
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.alpn_protocols = vec![b"h2".to_vec()];
-        Ok(Self { address, connector: TlsConnector::from(Arc::new(config)), connection: None })
+        let connector = TlsConnector::from(Arc::new(config));
+        Ok(Self { address, authorization, connector, connection: None })
     }
 
     /// Where a path of the gateway is, for other clients.
@@ -124,8 +136,8 @@ impl Reader {
     pub async fn read(&mut self, paths: &[String]) -> Vec<Reading> {
         let readings = tokio::time::timeout(TIMEOUT, async {
             let sender = self.sender().await?;
-            let port = self.address.port();
-            Ok(join_all(paths.iter().map(|path| read_one(sender.clone(), port, path))).await)
+            let read = |path: &String| read_one(sender.clone(), self.request(path));
+            Ok(join_all(paths.iter().map(read)).await)
         });
         let problem = match readings.await {
             Ok(Ok(readings)) => return readings,
@@ -136,6 +148,18 @@ impl Reader {
             }
         };
         paths.iter().map(|_| Reading::Failed(problem.clone())).collect()
+    }
+
+    fn request(&self, path: &str) -> Result<Request<Empty<Bytes>>, http::Error> {
+        let uri = Uri::builder()
+            .scheme(uri::Scheme::HTTPS)
+            .authority(format!("{HOST}:{}", self.address.port()))
+            .path_and_query(path)
+            .build()?;
+        Request::get(uri)
+            .header(ACCEPT, "application/json")
+            .header(AUTHORIZATION, self.authorization.clone())
+            .body(Empty::new())
     }
 
     /// The connection that there is, or another.
@@ -162,8 +186,8 @@ impl fmt::Debug for Reader {
     }
 }
 
-async fn read_one(sender: Sender, port: u16, path: &str) -> Reading {
-    match get(sender, port, path).await {
+async fn read_one(sender: Sender, request: Result<Request<Empty<Bytes>>, http::Error>) -> Reading {
+    match get(sender, request).await {
         Ok((status, body)) => {
             interpret(status, &body).unwrap_or_else(|error| Reading::Failed(error.to_string()))
         }
@@ -171,14 +195,11 @@ async fn read_one(sender: Sender, port: u16, path: &str) -> Reading {
     }
 }
 
-async fn get(mut sender: Sender, port: u16, path: &str) -> Result<(StatusCode, Bytes), ReadError> {
-    let uri = Uri::builder()
-        .scheme(uri::Scheme::HTTPS)
-        .authority(format!("{HOST}:{port}"))
-        .path_and_query(path)
-        .build()?;
-    let request = Request::get(uri).header(ACCEPT, "application/json").body(Empty::new())?;
-    let response = sender.send_request(request).await?;
+async fn get(
+    mut sender: Sender,
+    request: Result<Request<Empty<Bytes>>, http::Error>,
+) -> Result<(StatusCode, Bytes), ReadError> {
+    let response = sender.send_request(request?).await?;
     let status = response.status();
     let body = Limited::new(response.into_body(), MAX_BODY_BYTES);
     Ok((status, body.collect().await.map_err(ReadError::Body)?.to_bytes()))
@@ -254,7 +275,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
-        let mut reader = Reader::new(&authority, address).unwrap();
+        let mut reader = Reader::new(&authority, "token", address).unwrap();
         let readings = reader.read(&["/a".to_owned(), "/b".to_owned()]).await;
         assert_eq!(readings.len(), 2);
         for reading in readings {

@@ -31,9 +31,10 @@ fn reader(line: &str, dir: &Path) -> (Reader, String) {
     let url = line.split_whitespace().next_back().unwrap().trim_matches('\'');
     let url = url.strip_prefix("https://localhost:").unwrap();
     let (port, path) = url.split_once('/').unwrap();
-    let authority = fs::read_to_string(dir.join("ca.crt")).unwrap();
+    let read = |file: &str| fs::read_to_string(dir.join(file)).unwrap();
     let address = format!("127.0.0.1:{port}").parse().unwrap();
-    (Reader::new(&authority, address).unwrap(), format!("/{path}"))
+    let reader = Reader::new(&read("ca.crt"), &read("reader-token"), address);
+    (reader.unwrap(), format!("/{path}"))
 }
 
 #[tokio::test]
@@ -61,6 +62,14 @@ async fn the_lines_for_curl_answer_and_the_numbers_change() {
             assert_eq!(body["kind"], kind, "{body}");
         }
     }
+    let token = fs::read_to_string(demo.dir.path().join("reader-token")).unwrap();
+    assert!(!demo.printed.contains(&token), "a secret is on the screen");
+    let address = discovery.rsplit_once("localhost:").unwrap().1.split('/').next().unwrap();
+    let address = format!("127.0.0.1:{address}").parse().unwrap();
+    let authority = fs::read_to_string(demo.dir.path().join("ca.crt")).unwrap();
+    let mut stranger = Reader::new(&authority, "another", address).unwrap();
+    let refused = stranger.read(&["/apis".to_owned()]).await.pop();
+    assert!(matches!(refused, Some(Reading::Refused { code: 401, .. })), "{refused:?}");
     for line in [one, queue, sum, pods] {
         let (mut reader, path) = reader(&line, demo.dir.path());
         let reading = reader.read(&[path]).await.pop();

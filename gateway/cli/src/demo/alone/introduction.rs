@@ -27,6 +27,8 @@ pub(crate) struct Introduction<'a> {
     pub(crate) dir: &'a Path,
     /// The authority's certificate.
     pub(crate) ca: &'a Path,
+    /// The readers' token.
+    pub(crate) reader_token: &'a Path,
     /// How old a value may be.
     pub(crate) max_age: Duration,
 }
@@ -51,9 +53,11 @@ impl Introduction<'_> {
         let dir = self.dir.display();
         writeln!(text, "\nCertificates and logs are in {dir}. Try in another terminal:").ok();
         let ca = quote(&self.ca.to_string_lossy());
+        let token = quote(&self.reader_token.to_string_lossy());
+        let header = format!("\"Authorization: Bearer $(cat {token})\"");
         for (what, path) in self.requests() {
             let url = quote(&url(&path));
-            write!(text, "\n  # {what}\n  curl --cacert {ca} {url}\n").ok();
+            write!(text, "\n  # {what}\n  curl --cacert {ca} -H {header} {url}\n").ok();
         }
         let max_age = humantime::format_duration(self.max_age);
         writeln!(
@@ -97,11 +101,14 @@ mod tests {
             ingest: ([127, 0, 0, 1], 2).into(),
             dir: "/my dir".as_ref(),
             ca: "/my dir/ca.crt".as_ref(),
+            reader_token: "/my dir/reader-token".as_ref(),
             max_age: Duration::from_secs(10),
         };
         let text = introduction.text(|path| format!("https://localhost:1{path}"));
-        let line = "\n  curl --cacert '/my dir/ca.crt' 'https://localhost:1/apis/\
-                    custom.metrics.k8s.io/v1beta2/namespaces/demo/pods/*/broker_up'\n";
+        let line = "\n  curl --cacert '/my dir/ca.crt' \
+                    -H \"Authorization: Bearer $(cat '/my dir/reader-token')\" \
+                    'https://localhost:1/apis/custom.metrics.k8s.io/v1beta2/namespaces/demo/\
+                    pods/*/broker_up'\n";
         assert!(text.contains(line), "{text}");
     }
 }

@@ -1,0 +1,150 @@
+//! The API as hyper calls it on one connection: who asks comes first, then what.
+//!
+//! Where it is remembered who asks and that they may, nothing is waited for.
+
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    pin::Pin,
+    sync::Arc,
+};
+
+use futures_util::future::Either;
+use http::{HeaderValue, Request, Response, Version, header::X_CONTENT_TYPE_OPTIONS};
+use metrics_api::status::Reason;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tracing::Span;
+
+use super::{Body, DEADLINE, Service, complete};
+use crate::{
+    auth::{Caller, Claim, Question, Refusal, User},
+    clock::Moment,
+    telemetry,
+};
+
+/// The API on one connection. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Session {
+    service: Service,
+    caller: Arc<Caller>,
+    leave: CancellationToken,
+}
+
+type Admission = Result<Arc<User>, Refusal>;
+
+impl Session {
+    pub(super) fn new(service: Service, caller: Caller, leave: CancellationToken) -> Self {
+        Self { service, caller: Arc::new(caller), leave }
+    }
+
+    /// Waits for whatever must be waited for.
+    async fn answer_late(
+        &self,
+        request: &Arc<Request<()>>,
+        claim: &Claim,
+        began: Moment,
+        span: &Span,
+    ) -> Response<Body> {
+        let deadline = Instant::now() + DEADLINE;
+        let question = Question::of(request.method(), request.uri());
+        let admission = match self.caller.remembered(claim, &question) {
+            Some(admission) => admission,
+            None => timeout_at(deadline, self.caller.ask(claim, &question))
+                .await
+                .unwrap_or_else(|_| Err(Refusal::late(DEADLINE))),
+        };
+        if admission.is_ok() && self.service.api.may_be_long(request.uri()) {
+            let response = self.service.answer_aside(request, deadline, span).await;
+            self.note(request, &admission, &response, began, span);
+            return response;
+        }
+        self.answer(request, &question, &admission, began, span)
+    }
+
+    /// Answers one who is known, or refuses.
+    fn answer<B>(
+        &self,
+        request: &Request<B>,
+        question: &Question<'_>,
+        admission: &Admission,
+        began: Moment,
+        span: &Span,
+    ) -> Response<Body> {
+        let response = match admission {
+            Ok(_) => self.service.answer(request, span),
+            Err(refusal) => self.refuse(request, question, refusal, began),
+        };
+        self.note(request, admission, &response, began, span);
+        response
+    }
+
+    fn refuse<B>(
+        &self,
+        request: &Request<B>,
+        question: &Question<'_>,
+        refusal: &Refusal,
+        now: Moment,
+    ) -> Response<Body> {
+        let status = self.caller.refuse(refusal, question, now);
+        if status.reason() == Reason::Unauthorized && request.version() == Version::HTTP_2 {
+            // A stranger gets no connection that holds hundreds of requests; as in Kubernetes.
+            self.leave.cancel();
+        }
+        let mut response = complete(request, |_| Err(status));
+        // It may repeat what others have named.
+        let no_guess = HeaderValue::from_static("nosniff");
+        response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, no_guess);
+        response
+    }
+
+    /// Tells traces and the log of reads what became of a request.
+    fn note<B>(
+        &self,
+        request: &Request<B>,
+        admission: &Admission,
+        response: &Response<Body>,
+        began: Moment,
+        span: &Span,
+    ) {
+        let user = match admission {
+            Ok(user) | Err(Refusal::Forbidden { user, .. }) => Some(&*user.name),
+            Err(Refusal::Unauthenticated(_) | Refusal::Unanswered(_)) => None,
+        };
+        telemetry::record_status(span, response.status());
+        telemetry::audit(request, user, response, began, self.service.clock.now());
+    }
+}
+
+impl<B> hyper::service::Service<Request<B>> for Session {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Either<
+        Ready<Result<Response<Body>, Infallible>>,
+        Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>,
+    >;
+
+    fn call(&self, mut request: Request<B>) -> Self::Future {
+        let began = self.service.clock.now();
+        let claim = self.caller.claim(request.headers_mut(), began);
+        let span = telemetry::read_span(&request);
+        let question = Question::of(request.method(), request.uri());
+        match self.caller.remembered(&claim, &question) {
+            Some(admission)
+                if admission.is_err() || !self.service.api.may_be_long(request.uri()) =>
+            {
+                let response = self.answer(&request, &question, &admission, began, &span);
+                Either::Left(ready(Ok(response)))
+            }
+            _ => {
+                let (session, request) = (self.clone(), Arc::new(request.map(drop)));
+                Either::Right(Box::pin(async move {
+                    Ok(session.answer_late(&request, &claim, began, &span).await)
+                }))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

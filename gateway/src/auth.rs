@@ -1,0 +1,291 @@
+//! Who reads, and whether they may.
+//!
+//! ```text
+//!  certificate ──▶ certificate ◀── trust ◀── config_map ◀── kube-apiserver's ConfigMap
+//!                      │ a front proxy, or a client
+//!  headers ────────────┴──▶ Claim ──▶ token ────▶ User ────▶ access ────▶ api
+//!  (taken out of the request)          TokenReview           SubjectAccessReview
+//!                                      └── each remembered for 10 s ──┘
+//! ```
+//!
+//! In the order of Kubernetes: what a front proxy says, else the certificate's own subject, else the
+//! token, else nobody in particular. What cannot be decided is refused. A claim is made and, where
+//! the answers are remembered, judged without waiting: a kube-apiserver asks the same for the same
+//! users again and again.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use metrics_api::Status;
+use rustls_pki_types::CertificateDer;
+
+use crate::{clock::Moment, kubernetes::Kubernetes};
+
+mod access;
+mod certificate;
+mod config_map;
+mod headers;
+mod policy;
+mod question;
+mod refusals;
+mod review;
+mod shared_token;
+mod token;
+pub mod trust;
+mod user;
+
+pub use access::{DECISION_LASTS, MAX_DECISIONS, REVIEWS, REVIEWS_OF_STRANGERS};
+pub use config_map::follow;
+pub use policy::{Policy, PolicyError};
+pub use question::Question;
+pub use refusals::Refusal;
+pub use review::Unanswered;
+pub use token::{MAX_TOKENS, TOKEN_LASTS, TOKEN_REVIEWS};
+pub use trust::Trust;
+pub use user::User;
+
+use access::{Access, Decision};
+use certificate::Shown;
+use headers::Names;
+use refusals::Refusals;
+use shared_token::SharedToken;
+use token::{Token, Tokens};
+
+/// Who may read, and what is remembered of that. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Readers(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    rule: Rule,
+    anonymous: Arc<User>,
+    refusals: Refusals,
+}
+
+#[derive(Debug)]
+enum Rule {
+    Anybody,
+    SharedToken(Box<SharedToken>),
+    Kubernetes(Box<Delegated>),
+}
+
+/// Kubernetes decides.
+#[derive(Debug)]
+struct Delegated {
+    trust: trust::Shared,
+    tokens: Tokens,
+    access: Access,
+}
+
+/// The client of one connection.
+#[derive(Debug)]
+pub struct Caller {
+    readers: Readers,
+    shown: Option<Shown>,
+}
+
+/// Who asks, as far as a request and its connection say.
+#[derive(Clone, Debug)]
+pub struct Claim(Identity);
+
+#[derive(Clone, Debug)]
+enum Identity {
+    User {
+        user: Arc<User>,
+        /// Whether a front proxy says so.
+        proxied: bool,
+    },
+    Token(Token),
+    /// What was shown proves nothing, and why.
+    Unproved(String),
+}
+
+impl Readers {
+    /// Those of a policy, with what is trusted from `trust`.
+    ///
+    /// # Errors
+    ///
+    /// When the policy would let nobody read, ever.
+    pub fn new(
+        policy: &Policy,
+        kubernetes: Option<&Kubernetes>,
+        trust: &trust::Shared,
+    ) -> Result<Self, PolicyError> {
+        let key = || token::random_key().ok_or(PolicyError::NoRandomNumbers);
+        Ok(match (policy, kubernetes) {
+            (Policy::Anybody, _) => Self::anybody(),
+            (Policy::TokenFile(path), _) => {
+                let token = SharedToken::read(path, key()?);
+                let token = token.map_err(|problem| {
+                    let path = path.clone();
+                    PolicyError::TokenFile { path, problem }
+                });
+                Self::by(Rule::SharedToken(Box::new(token?)))
+            }
+            (Policy::Kubernetes, Some(kubernetes)) => {
+                Self::by(Rule::Kubernetes(Box::new(Delegated {
+                    trust: trust.clone(),
+                    tokens: Tokens::new(kubernetes, key()?, TOKEN_LASTS),
+                    access: Access::new(kubernetes, DECISION_LASTS),
+                })))
+            }
+            (Policy::Kubernetes, None) => return Err(PolicyError::NobodyToAsk),
+        })
+    }
+
+    /// Lets anybody read.
+    pub fn anybody() -> Self {
+        Self::by(Rule::Anybody)
+    }
+
+    fn by(rule: Rule) -> Self {
+        let anonymous = Arc::new(User::anonymous());
+        Self(Arc::new(Inner { rule, anonymous, refusals: Refusals::default() }))
+    }
+
+    /// The client of a connection, which has shown these certificates, its own first.
+    pub fn on(&self, certificates: Vec<CertificateDer<'static>>) -> Caller {
+        Caller { readers: self.clone(), shown: Shown::new(certificates) }
+    }
+}
+
+impl Caller {
+    /// Takes out of a request what says who asks, so that nothing after this sees it.
+    pub fn claim(&self, headers: &mut HeaderMap, now: Moment) -> Claim {
+        match &self.readers.0.rule {
+            Rule::Kubernetes(delegated) => {
+                let trust = delegated.trust.load();
+                let identity = self.identity(&trust, headers, now);
+                match &trust.proxy {
+                    Some(proxy) => proxy.headers.strip(headers),
+                    None => Names::default().strip(headers),
+                }
+                Claim(identity)
+            }
+            Rule::SharedToken(_) | Rule::Anybody => {
+                let token = Token::of(headers);
+                Names::default().strip(headers);
+                Claim(token.map_or_else(|| self.anonymous(), Identity::Token))
+            }
+        }
+    }
+
+    fn identity(&self, trust: &Arc<Trust>, headers: &HeaderMap, now: Moment) -> Identity {
+        let mut unproved = None;
+        if let Some(shown) = &self.shown {
+            let proved = shown.proves(trust, now);
+            match (&proved.proxy, &trust.proxy) {
+                (Some(Ok(())), Some(proxy)) => match proxy.headers.user(headers) {
+                    Ok(Some(user)) => {
+                        return Identity::User { user: user.authenticated().into(), proxied: true };
+                    }
+                    Ok(None) => {}
+                    Err(error) => unproved = Some(error.to_string()),
+                },
+                (Some(Err(error)), _) => unproved = Some(error.to_string()),
+                _ => {}
+            }
+            match &proved.client {
+                Some(Ok(user)) => {
+                    return Identity::User { user: Arc::clone(user), proxied: false };
+                }
+                Some(Err(error)) => {
+                    unproved.get_or_insert_with(|| error.to_string());
+                }
+                None => {}
+            }
+        }
+        match (Token::of(headers), unproved) {
+            (Some(token), _) => Identity::Token(token),
+            (None, Some(why)) => Identity::Unproved(why),
+            (None, None) => self.anonymous(),
+        }
+    }
+
+    fn anonymous(&self) -> Identity {
+        Identity::User { user: Arc::clone(&self.readers.0.anonymous), proxied: false }
+    }
+
+    /// Who asks, if they may, as far as that is known without asking anybody.
+    pub fn remembered(
+        &self,
+        claim: &Claim,
+        question: &Question<'_>,
+    ) -> Option<Result<Arc<User>, Refusal>> {
+        let Rule::Kubernetes(delegated) = &self.readers.0.rule else {
+            return Some(self.without_kubernetes(claim, question));
+        };
+        let (user, proxied) = match &claim.0 {
+            Identity::User { user, proxied } => (Arc::clone(user), *proxied),
+            Identity::Token(token) => match delegated.tokens.remembered(token)? {
+                Some(user) => (user, false),
+                None => return Some(Err(Refusal::invalid_token())),
+            },
+            Identity::Unproved(why) => return Some(Err(Refusal::Unauthenticated(why.clone()))),
+        };
+        if question.is_granted_to(&user, proxied) {
+            return Some(Ok(user));
+        }
+        let decision = delegated.access.remembered(&user, question)?;
+        Some(judge(user, decision))
+    }
+
+    /// Who asks, if they may. Asks Kubernetes where it must.
+    ///
+    /// # Errors
+    ///
+    /// When they may not, or when nobody says so.
+    pub async fn ask(&self, claim: &Claim, question: &Question<'_>) -> Result<Arc<User>, Refusal> {
+        let Rule::Kubernetes(delegated) = &self.readers.0.rule else {
+            return self.without_kubernetes(claim, question);
+        };
+        let unanswered = |error: Unanswered| Refusal::Unanswered(error.to_string());
+        let (user, proxied) = match &claim.0 {
+            Identity::User { user, proxied } => (Arc::clone(user), *proxied),
+            Identity::Token(token) => {
+                let user = delegated.tokens.whose(token).await.map_err(unanswered)?;
+                (user.ok_or_else(Refusal::invalid_token)?, false)
+            }
+            Identity::Unproved(why) => return Err(Refusal::Unauthenticated(why.clone())),
+        };
+        if question.is_granted_to(&user, proxied) {
+            return Ok(user);
+        }
+        let decision = delegated.access.decide(&user, question).await.map_err(unanswered)?;
+        judge(user, decision)
+    }
+
+    fn without_kubernetes(
+        &self,
+        claim: &Claim,
+        question: &Question<'_>,
+    ) -> Result<Arc<User>, Refusal> {
+        let anonymous = &self.readers.0.anonymous;
+        match (&self.readers.0.rule, &claim.0) {
+            (Rule::SharedToken(known), Identity::Token(token)) if !known.is(token) => {
+                Err(Refusal::invalid_token())
+            }
+            (Rule::SharedToken(_), Identity::User { .. }) if !question.is_harmless() => {
+                let reason = "this gateway lets those read who send the token of its file".into();
+                Err(Refusal::Forbidden { user: Arc::clone(anonymous), reason })
+            }
+            _ => Ok(Arc::clone(anonymous)),
+        }
+    }
+
+    /// What a refused request is told. A line in the log tells more.
+    pub fn refuse(&self, refusal: &Refusal, question: &Question<'_>, now: Moment) -> Status {
+        self.readers.0.refusals.tell(refusal, question, now.instant);
+        refusal.status(question)
+    }
+}
+
+fn judge(user: Arc<User>, decision: Decision) -> Result<Arc<User>, Refusal> {
+    match decision {
+        Decision::Allowed => Ok(user),
+        Decision::Denied(reason) => Err(Refusal::Forbidden { user, reason }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

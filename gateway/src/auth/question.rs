@@ -1,0 +1,279 @@
+//! What a request needs the right to, in the words of Kubernetes' authorization.
+
+use std::borrow::Cow;
+
+use http::{Method, Uri};
+use k8s_openapi::api::authorization::v1::{NonResourceAttributes, ResourceAttributes};
+use metrics_api::{
+    group_version::{Group, GroupVersion},
+    parameters::Parameters,
+    path::{self, Object, PathError, Target},
+    status::{Details, Status},
+};
+use ring::digest::{Context, SHA256};
+
+use super::{
+    User,
+    user::{AUTHENTICATED, MASTERS},
+};
+
+/// The name of a question and of who asks it: no two have the same.
+pub(super) type Key = [u8; 32];
+
+/// Whether somebody may do what a request asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question<'a> {
+    kind: Kind,
+    verb: Cow<'a, str>,
+    attributes: Attributes<'a>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A probe, or nothing that can be answered: anybody may.
+    Harmless,
+    /// What there is to ask for: a kube-apiserver that passes this on has asked already.
+    Discovery,
+    Other,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Attributes<'a> {
+    Path(&'a str),
+    Resource {
+        group_version: GroupVersion,
+        namespace: Cow<'a, str>,
+        resource: Cow<'a, str>,
+        name: Cow<'a, str>,
+        subresource: Cow<'a, str>,
+    },
+}
+
+impl<'a> Question<'a> {
+    /// What a request needs. Selectors are left out, so that it is the right to see all.
+    pub fn of(method: &'a Method, uri: &'a Uri) -> Self {
+        let target = path::parse(uri.path());
+        let kind = match &target {
+            // Too long to ask anybody about; the answer says only that.
+            Err(PathError::TooLong(_)) | Ok(Target::Health(_, None)) => Kind::Harmless,
+            Ok(
+                Target::Groups
+                | Target::Group(_)
+                | Target::Resources(_)
+                | Target::OpenApiV2
+                | Target::OpenApiV3
+                | Target::OpenApiV3Document(_),
+            ) if matches!(*method, Method::GET | Method::HEAD) => Kind::Discovery,
+            _ => Kind::Other,
+        };
+        let (verb, attributes) = match target {
+            Ok(Target::Metric(asked)) => (verb(method, true), of_metric(asked)),
+            Ok(Target::External(asked)) => {
+                let watch = || {
+                    let query = uri.query().unwrap_or_default();
+                    Parameters::parse(query).is_ok_and(|parameters| parameters.watch)
+                };
+                let verb = match verb(method, false) {
+                    Cow::Borrowed("list") if watch() => "watch".into(),
+                    verb => verb,
+                };
+                let attributes = Attributes::Resource {
+                    group_version: GroupVersion::External,
+                    namespace: asked.namespace,
+                    resource: asked.metric,
+                    name: "".into(),
+                    subresource: "".into(),
+                };
+                (verb, attributes)
+            }
+            _ => {
+                // Of a path Kubernetes takes the method for the verb.
+                let verb = method.as_str().to_ascii_lowercase();
+                (verb.into(), Attributes::Path(uri.path()))
+            }
+        };
+        Self { kind, verb, attributes }
+    }
+
+    /// Whether anybody may.
+    pub(super) fn is_harmless(&self) -> bool {
+        self.kind == Kind::Harmless
+    }
+
+    /// Whether this user may, without anybody being asked. `proxied`: a front proxy passed it on.
+    pub(super) fn is_granted_to(&self, user: &User, proxied: bool) -> bool {
+        self.is_harmless()
+            || user.is_in(MASTERS)
+            || proxied && self.kind == Kind::Discovery && user.is_in(AUTHENTICATED)
+    }
+
+    /// The name of the question and of who asks it.
+    pub(super) fn key(&self, user: &User) -> Key {
+        let mut digest = Digest(Context::new(&SHA256));
+        digest.text(&user.name);
+        digest.text(&user.uid);
+        digest.list(&user.groups);
+        digest.number(user.extra.len());
+        for (key, values) in &user.extra {
+            digest.text(key);
+            digest.list(values);
+        }
+        digest.text(&self.verb);
+        match &self.attributes {
+            Attributes::Path(path) => digest.text(path),
+            Attributes::Resource { group_version, namespace, resource, name, subresource } => {
+                digest.text(group_version.name());
+                for text in [namespace, resource, name, subresource] {
+                    digest.text(text);
+                }
+            }
+        }
+        digest.finish()
+    }
+
+    /// The words in which Kubernetes is asked: one of both is there.
+    pub(super) fn attributes(&self) -> (Option<ResourceAttributes>, Option<NonResourceAttributes>) {
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        match &self.attributes {
+            Attributes::Path(path) => {
+                let (path, verb) = (some(path), some(&self.verb));
+                (None, Some(NonResourceAttributes { path, verb }))
+            }
+            Attributes::Resource { group_version, namespace, resource, name, subresource } => {
+                let (group, version) = split(*group_version);
+                let attributes = ResourceAttributes {
+                    namespace: some(namespace),
+                    verb: some(&self.verb),
+                    group: some(group),
+                    version: some(version),
+                    resource: some(resource),
+                    subresource: some(subresource),
+                    name: some(name),
+                    ..ResourceAttributes::default()
+                };
+                (Some(attributes), None)
+            }
+        }
+    }
+
+    /// What is asked for, for people.
+    pub(super) fn what(&self) -> String {
+        match &self.attributes {
+            Attributes::Path(path) => format!("path {path:?}"),
+            Attributes::Resource { group_version, namespace, .. } => {
+                let (resource, group) = (self.resource(), split(*group_version).0);
+                let place = match &**namespace {
+                    "" => "at the cluster scope".to_owned(),
+                    namespace => format!("in the namespace {namespace:?}"),
+                };
+                format!("resource {resource:?} in API group {group:?} {place}")
+            }
+        }
+    }
+
+    /// What it is to be done with it, in one word.
+    pub(super) fn verb(&self) -> &str {
+        &self.verb
+    }
+
+    /// That a user may not.
+    pub(super) fn forbidden(&self, user: &User, reason: &str) -> Status {
+        let (verb, what) = (&self.verb, self.what());
+        let problem = escaped(&format!("User {:?} cannot {verb} {what}", user.name));
+        let colon = if reason.is_empty() { "" } else { ": " };
+        let about = match &self.attributes {
+            Attributes::Path(_) => Details::default(),
+            Attributes::Resource { group_version, resource, name, .. } => Details {
+                name: name.to_string(),
+                group: split(*group_version).0.to_owned(),
+                kind: resource.to_string(),
+            },
+        };
+        Status::forbidden(about, &format_args!("{problem}{colon}{}", escaped(reason)))
+    }
+
+    fn resource(&self) -> String {
+        match &self.attributes {
+            Attributes::Resource { resource, subresource, .. } if subresource.is_empty() => {
+                resource.to_string()
+            }
+            Attributes::Resource { resource, subresource, .. } => {
+                format!("{resource}/{subresource}")
+            }
+            Attributes::Path(path) => (*path).to_owned(),
+        }
+    }
+}
+
+/// A metric of an object is its subresource; one of a namespace is an object of its own.
+fn of_metric(asked: path::Metric<'_>) -> Attributes<'_> {
+    let (resource, name, subresource) = match asked.object {
+        Object::Namespace => ("metrics".into(), asked.metric, "".into()),
+        Object::Named(resource, path::Name::Exact(name)) => (resource.into(), name, asked.metric),
+        Object::Named(resource, path::Name::All) => (resource.into(), "*".into(), asked.metric),
+    };
+    Attributes::Resource {
+        group_version: GroupVersion::Custom(asked.version),
+        namespace: asked.namespace.unwrap_or_default(),
+        resource,
+        name,
+        subresource,
+    }
+}
+
+/// What a method does with a resource.
+fn verb(method: &Method, named: bool) -> Cow<'static, str> {
+    match *method {
+        Method::GET | Method::HEAD if named => "get".into(),
+        Method::GET | Method::HEAD => "list".into(),
+        Method::POST => "create".into(),
+        Method::PUT => "update".into(),
+        Method::PATCH => "patch".into(),
+        Method::DELETE if named => "delete".into(),
+        Method::DELETE => "deletecollection".into(),
+        _ => method.as_str().to_ascii_lowercase().into(),
+    }
+}
+
+fn split(group_version: GroupVersion) -> (&'static str, &'static str) {
+    let group: Group = group_version.group();
+    (group.name(), group_version.version())
+}
+
+/// As Kubernetes writes what others have named, so that no reader takes it for HTML.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// A digest of texts, each with its length, so that no two lists have the same.
+struct Digest(Context);
+
+impl Digest {
+    fn number(&mut self, number: usize) {
+        self.0.update(&(number as u64).to_le_bytes());
+    }
+
+    fn text(&mut self, text: &str) {
+        self.number(text.len());
+        self.0.update(text.as_bytes());
+    }
+
+    fn list(&mut self, texts: &[String]) {
+        self.number(texts.len());
+        for text in texts {
+            self.text(text);
+        }
+    }
+
+    fn finish(self) -> Key {
+        let mut key = [0; 32];
+        // A digest of SHA-256 has 32 bytes.
+        for (to, from) in key.iter_mut().zip(self.0.finish().as_ref()) {
+            *to = *from;
+        }
+        key
+    }
+}
+
+#[cfg(test)]
+mod tests;

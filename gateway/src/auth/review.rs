@@ -1,0 +1,58 @@
+//! Reviews: questions about users that the API server answers.
+//!
+//! Each is a bounded number at a time, and tried again while the API server has a bad moment. Who
+//! waits for it has a deadline, and drops it then.
+
+use std::{fmt::Debug, time::Duration};
+
+use kube::{Api, Resource, api::PostParams};
+use serde::{Serialize, de::DeserializeOwned};
+use thiserror::Error;
+use tokio::{sync::Semaphore, time::sleep};
+
+/// The pause before the second attempt; each later one is 1.5 times as long, and each a fifth
+/// longer or shorter. With the deadline of a read there is time for three attempts.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// Why the API server did not answer. The text is for logs: it may name addresses.
+#[derive(Clone, Debug, Error)]
+#[error("the Kubernetes API server did not answer: {0}")]
+pub struct Unanswered(String);
+
+/// Asks the API server, when there is a slot.
+///
+/// # Errors
+///
+/// When it does not answer, or not what was asked.
+pub(super) async fn ask<K>(api: &Api<K>, slots: &Semaphore, review: &K) -> Result<K, Unanswered>
+where
+    K: Resource + Clone + Serialize + DeserializeOwned + Debug,
+{
+    // The semaphore is never closed; were it, one review too many is no harm.
+    let _slot = slots.acquire().await.ok();
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match api.create(&PostParams::default(), review).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) if is_of_the_moment(&error) => {
+                tracing::debug!(
+                    error = &error as &dyn std::error::Error,
+                    "a review is tried again"
+                );
+                sleep(pause.mul_f64(0.8 + 0.4 * fastrand::f64())).await;
+                pause = pause.mul_f64(1.5);
+            }
+            Err(error) => return Err(Unanswered(error.to_string())),
+        }
+    }
+}
+
+/// Whether the same question may be answered in a moment. The client itself waits as long as the
+/// API server tells it to.
+fn is_of_the_moment(error: &kube::Error) -> bool {
+    match error {
+        kube::Error::Api(status) => matches!(status.code, 429 | 500 | 503 | 504),
+        kube::Error::Service(_) | kube::Error::HyperError(_) => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,155 @@
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Method, Uri};
+use tempfile::TempDir;
+
+use super::*;
+use crate::{clock::Clock, tls::test_ca::TestCa};
+
+/// A client of Kubernetes whose API server is nowhere.
+async fn kubernetes() -> Kubernetes {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("kubeconfig");
+    let text = "{apiVersion: v1, kind: Config, current-context: c, \
+                contexts: [{name: c, context: {cluster: c, user: u}}], \
+                clusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}], \
+                users: [{name: u, user: {}}]}";
+    std::fs::write(&path, text).unwrap();
+    let reach = crate::kubernetes::Reach::Kubeconfig(path);
+    crate::kubernetes::connect(&reach).await.unwrap().unwrap()
+}
+
+/// Two authorities, which Kubernetes says to believe, and who may read then.
+struct World {
+    proxies: TestCa,
+    clients: TestCa,
+    readers: Readers,
+}
+
+impl World {
+    async fn new() -> Self {
+        let (proxies, clients) = (TestCa::new(), TestCa::new());
+        let list = |text: &str| format!("[{text:?}]");
+        let data = [
+            ("client-ca-file", clients.pem()),
+            ("requestheader-client-ca-file", proxies.pem()),
+            ("requestheader-allowed-names", list("proxy")),
+            ("requestheader-username-headers", list("X-Remote-User")),
+            ("requestheader-group-headers", list("X-Remote-Group")),
+        ];
+        let data = data.map(|(key, value)| (key.to_owned(), value)).into();
+        let trust = trust::Shared::default();
+        trust.publish(Trust::default().next(&data).0);
+        let readers = Readers::new(&Policy::Kubernetes, Some(&kubernetes().await), &trust).unwrap();
+        Self { proxies, clients, readers }
+    }
+
+    fn by(&self, ca: &TestCa, name: &str) -> Caller {
+        self.readers.on(vec![ca.client(name, &[], |_| {})])
+    }
+}
+
+const HEADERS: [(&str, &str); 3] =
+    [("x-remote-user", "alice"), ("x-remote-group", "dev"), ("x-remote-uid", "7")];
+
+/// Who a request with these headers comes from, in a few words.
+fn claimed(caller: &Caller, headers: &[(&'static str, &'static str)]) -> String {
+    let pair = |(name, value): &(&'static str, &'static str)| {
+        (HeaderName::from_static(name), HeaderValue::from_static(value))
+    };
+    let mut headers = headers.iter().map(pair).collect();
+    let claim = caller.claim(&mut headers, Clock::system().now());
+    assert!(headers.is_empty(), "{headers:?} are left");
+    match claim.0 {
+        Identity::User { user, proxied } => {
+            let by = if proxied { " by proxy" } else { "" };
+            format!("{} {} of {}{by}", user.name, user.uid, user.groups.join(","))
+        }
+        Identity::Token(_) => "a token".to_owned(),
+        Identity::Unproved(why) => format!("nobody: {why}"),
+    }
+}
+
+#[tokio::test]
+async fn a_front_proxy_says_who_asks() {
+    let world = World::new().await;
+    let proxy = world.by(&world.proxies, "proxy");
+    assert_eq!(claimed(&proxy, &HEADERS), "alice  of dev,system:authenticated by proxy");
+    let groupless = [("x-remote-user", "system:aggregator")];
+    assert_eq!(claimed(&proxy, &groupless), "system:aggregator  of system:authenticated by proxy");
+}
+
+#[tokio::test]
+async fn headers_of_anybody_else_say_nothing() {
+    let world = World::new().await;
+    let nobody = world.readers.on(Vec::new());
+    assert_eq!(claimed(&nobody, &HEADERS), "system:anonymous  of system:unauthenticated");
+    let client = world.by(&world.clients, "bob");
+    assert_eq!(claimed(&client, &HEADERS), "bob  of system:authenticated");
+    let mallory = claimed(&world.by(&world.proxies, "mallory"), &HEADERS);
+    assert!(mallory.starts_with("nobody: the common name \"mallory\""), "{mallory}");
+    let stranger = claimed(&world.by(&TestCa::new(), "proxy"), &HEADERS);
+    assert!(stranger.starts_with("nobody: the client's certificate is not trusted"), "{stranger}");
+}
+
+#[tokio::test]
+async fn a_token_is_asked_about_after_certificates_and_before_nobody() {
+    let world = World::new().await;
+    let with_token = [HEADERS[0], ("authorization", "Bearer abc")];
+    let proxy = world.by(&world.proxies, "proxy");
+    assert!(claimed(&proxy, &with_token).starts_with("alice "));
+    assert!(claimed(&world.by(&world.clients, "bob"), &with_token).starts_with("bob "));
+    for caller in [world.readers.on(Vec::new()), world.by(&TestCa::new(), "x")] {
+        assert_eq!(claimed(&caller, &with_token), "a token");
+    }
+    // A front proxy that names nobody is no user itself.
+    assert!(claimed(&proxy, &[]).starts_with("nobody: "));
+    assert_eq!(claimed(&proxy, &[("authorization", "Bearer abc")]), "a token");
+}
+
+#[tokio::test]
+async fn before_anybody_is_trusted_a_certificate_is_worth_nothing() {
+    let trust = trust::Shared::default();
+    let readers = Readers::new(&Policy::Kubernetes, Some(&kubernetes().await), &trust).unwrap();
+    let caller = readers.on(vec![TestCa::new().client("proxy", &[], |_| {})]);
+    assert_eq!(claimed(&caller, &HEADERS), "system:anonymous  of system:unauthenticated");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_kubernetes_does_not_answer_is_refused_and_not_remembered() {
+    let world = World::new().await;
+    let (method, uri) = (Method::GET, Uri::from_static("/version"));
+    let question = Question::of(&method, &uri);
+    let caller = world.readers.on(Vec::new());
+    for credentials in [HeaderMap::new(), {
+        [(http::header::AUTHORIZATION, HeaderValue::from_static("Bearer abc"))]
+            .into_iter()
+            .collect()
+    }] {
+        let claim = caller.claim(&mut credentials.clone(), Clock::system().now());
+        assert!(caller.remembered(&claim, &question).is_none());
+        let asked = tokio::time::timeout(Duration::from_secs(2), caller.ask(&claim, &question));
+        assert!(!matches!(asked.await, Ok(Ok(_))), "{credentials:?}");
+        assert!(caller.remembered(&claim, &question).is_none());
+    }
+    let status = caller.refuse(&Refusal::late(Duration::from_secs(2)), &question, now());
+    assert_eq!(status.reason().code(), 500);
+    let text = "it is not known whether you may: the Kubernetes API server cannot be asked";
+    assert!(status.message().starts_with(text), "{}", status.message());
+}
+
+#[test]
+fn without_a_kubernetes_to_ask_there_are_no_readers() {
+    let refused = Readers::new(&Policy::Kubernetes, None, &trust::Shared::default());
+    let error = refused.unwrap_err().to_string();
+    for flag in ["--kubeconfig", "--reader-token-file", "--insecure-readers"] {
+        assert!(error.contains(flag), "{error}");
+    }
+    let policy = Policy::TokenFile("/nonexistent".into());
+    let error = Readers::new(&policy, None, &trust::Shared::default()).unwrap_err().to_string();
+    assert!(error.starts_with("--reader-token-file /nonexistent: it cannot be read"), "{error}");
+}
+
+fn now() -> Moment {
+    Clock::system().now()
+}

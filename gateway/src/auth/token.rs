@@ -1,0 +1,146 @@
+//! Bearer tokens: whose they are, as the API server says.
+//!
+//! A token is a secret that works elsewhere too, so nothing here keeps one: what is remembered has
+//! a keyed digest for its name.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use futures_util::FutureExt as _;
+use http::{HeaderMap, header::AUTHORIZATION};
+use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec};
+use kube::Api;
+use moka::future::Cache;
+use ring::{hmac, rand::SystemRandom};
+use tokio::sync::Semaphore;
+
+use super::{
+    User,
+    review::{self, Unanswered},
+};
+use crate::kubernetes::Kubernetes;
+
+/// How long it is remembered whose a token is, or that it is nobody's; as in Kubernetes.
+pub const TOKEN_LASTS: Duration = Duration::from_secs(10);
+
+/// Tokens that are remembered; with a user of 1 KiB each these are 4 MiB.
+pub const MAX_TOKENS: u64 = 4096;
+
+/// Tokens that are asked about at once. Anybody can send one.
+pub const TOKEN_REVIEWS: usize = 16;
+
+/// A token that a request carries.
+#[derive(Clone)]
+pub(super) struct Token(String);
+
+// Not derived: a token is not for logs.
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(..)")
+    }
+}
+
+impl Token {
+    /// The token of `Authorization: Bearer TOKEN`, if there is one.
+    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
+        let mut words = headers.get(AUTHORIZATION)?.to_str().ok()?.trim().split(' ');
+        let is_bearer = words.next()?.eq_ignore_ascii_case("bearer");
+        let token = words.next().filter(|token| is_bearer && !token.is_empty())?;
+        Some(Self(token.to_owned()))
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+/// A token by a digest that only this process can make.
+type Name = [u8; 32];
+
+/// Whose tokens are.
+#[derive(Debug)]
+pub(super) struct Tokens {
+    api: Api<TokenReview>,
+    slots: Semaphore,
+    key: hmac::Key,
+    /// `None`: nobody's.
+    known: Cache<Name, Option<Arc<User>>>,
+}
+
+impl Tokens {
+    pub(super) fn new(kubernetes: &Kubernetes, key: hmac::Key, lasts: Duration) -> Self {
+        Self {
+            api: Api::all(kubernetes.client()),
+            slots: Semaphore::new(TOKEN_REVIEWS),
+            key,
+            known: Cache::builder().max_capacity(MAX_TOKENS).time_to_live(lasts).build(),
+        }
+    }
+
+    /// Whose a token is, where that is remembered; inside, `None` is nobody's.
+    pub(super) fn remembered(&self, token: &Token) -> Option<Option<Arc<User>>> {
+        self.known.get(&self.name(token)).now_or_never().flatten()
+    }
+
+    /// Whose a token is; `None`: nobody's. Asks once for all who ask at the same time.
+    ///
+    /// # Errors
+    ///
+    /// When the API server does not say. That is not remembered.
+    pub(super) async fn whose(&self, token: &Token) -> Result<Option<Arc<User>>, Unanswered> {
+        let asked = self.known.try_get_with(self.name(token), Box::pin(self.ask(token))).await;
+        asked.map_err(|unanswered| (*unanswered).clone())
+    }
+
+    async fn ask(&self, token: &Token) -> Result<Option<Arc<User>>, Unanswered> {
+        let spec = TokenReviewSpec { token: Some(token.0.clone()), audiences: None };
+        let review = TokenReview { spec, ..TokenReview::default() };
+        let status = review::ask(&self.api, &self.slots, &review).await?.status.unwrap_or_default();
+        let user = status.user.filter(|_| status.authenticated == Some(true));
+        Ok(user.map(|user| Arc::new(User::from(user).authenticated())))
+    }
+
+    fn name(&self, token: &Token) -> Name {
+        let mut name = Name::default();
+        // A tag of HMAC-SHA256 has 32 bytes.
+        let tag = hmac::sign(&self.key, token.as_bytes());
+        for (to, from) in name.iter_mut().zip(tag.as_ref()) {
+            *to = *from;
+        }
+        name
+    }
+}
+
+/// A key that no other process has; `None` where the system gives no random numbers.
+pub(super) fn random_key() -> Option<hmac::Key> {
+    hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn token(value: &'static str) -> Option<String> {
+        let headers = [(AUTHORIZATION, HeaderValue::from_static(value))].into_iter().collect();
+        Token::of(&headers).map(|token| token.0)
+    }
+
+    #[test]
+    fn a_bearer_token_is_found_as_kubernetes_finds_it() {
+        for value in ["Bearer abc", "bearer abc", "  BEARER abc ", "Bearer abc def"] {
+            assert_eq!(token(value).as_deref(), Some("abc"), "{value:?}");
+        }
+        for value in ["", "Bearer", "Bearer ", "Bearer  abc", "Basic abc", "abc"] {
+            assert_eq!(token(value), None, "{value:?}");
+        }
+        assert!(Token::of(&HeaderMap::new()).is_none());
+    }
+
+    #[test]
+    fn a_token_shows_itself_in_no_log() {
+        let headers = [(AUTHORIZATION, HeaderValue::from_static("Bearer secret"))];
+        let token = Token::of(&headers.into_iter().collect()).unwrap();
+        assert!(!format!("{token:?}").contains("secret"));
+    }
+}

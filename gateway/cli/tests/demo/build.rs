@@ -1,13 +1,13 @@
 //! The build of the control plane, where Go is a script that plays it.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Stdio};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Stdio, time::Duration};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use crate::process::DEADLINE;
@@ -52,12 +52,20 @@ fn folder(dir: &TempDir) -> PathBuf {
 #[tokio::test]
 async fn a_demo_that_ends_while_go_builds_ends_go_first() {
     let dir = tempfile::tempdir().unwrap();
-    let build = "trap 'echo ended > ended; exit 1' INT; echo k8s.io/api >&2; \
+    let build = "trap 'echo ended > ended; exit 1' INT; echo > begun; echo k8s.io/api >&2; \
                  while :; do sleep 0.1; done";
     let mut demo = demo(&dir, build);
     let mut lines = BufReader::new(demo.stdout.take().unwrap()).lines();
     let line = timeout(DEADLINE, lines.next_line()).await.unwrap().unwrap().unwrap();
     assert!(line.starts_with("Building the control plane in "), "{line}");
+    // The line comes before Go is there.
+    timeout(DEADLINE, async {
+        while !folder(&dir).join("go/begun").exists() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await
+    .unwrap();
     let pid = i32::try_from(demo.id().unwrap()).unwrap();
     kill_process(Pid::from_raw(pid).unwrap(), Signal::TERM).unwrap();
     let status = timeout(DEADLINE, demo.wait()).await.unwrap().unwrap();

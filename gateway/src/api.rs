@@ -16,7 +16,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, Uri, header::UPGRADE};
+use http::{HeaderValue, Method, Request, Response, header::UPGRADE};
 use http_body_util::Full;
 use metrics_api::{
     Encoding,
@@ -90,39 +90,37 @@ impl Api {
     }
 
     /// Answers a request as of `now`. What a trace should know is noted in `span`.
-    pub fn answer<B>(&self, request: &Request<B>, now: Moment, span: &Span) -> Response<Body> {
-        complete(request, |encoding| self.route(request, encoding, now, span))
+    pub fn answer<B>(&self, asked: &Asked<'_, B>, now: Moment, span: &Span) -> Response<Body> {
+        complete(asked.request, |encoding| self.route(asked, encoding, now, span))
     }
 
     /// Whether the answer may list more objects than can be read in passing.
-    fn may_be_long(&self, uri: &Uri) -> bool {
+    fn may_be_long<B>(&self, asked: &Asked<'_, B>) -> bool {
         let pods = match &**self.pods.load() {
             Pods::Known(known) => known.pods(),
             Pods::Unwatched | Pods::Unknown(_) => 0,
         };
         self.store.reporters().max(pods) > MANY_REPORTERS
-            && match path::parse(uri.path()) {
-                Ok(Target::Metric(asked)) => {
-                    !matches!(asked.object, path::Object::Named(_, path::Name::Exact(_)))
+            && match &asked.target {
+                Ok(Target::Metric(metric)) => {
+                    !matches!(metric.object, path::Object::Named(_, path::Name::Exact(_)))
                 }
-                Ok(Target::External(_)) => {
-                    !external::is_of_one_minicluster(uri.query().unwrap_or_default())
-                }
+                Ok(Target::External(_)) => !external::is_of_one_minicluster(asked.query()),
                 _ => false,
             }
     }
 
     fn route<B>(
         &self,
-        request: &Request<B>,
+        asked: &Asked<'_, B>,
         encoding: Result<Encoding, Status>,
         now: Moment,
         span: &Span,
     ) -> Result<Response<Bytes>, Status> {
-        let headers = request.headers();
-        let target = path::parse(request.uri().path()).map_err(|error| match error {
+        let (request, headers) = (asked.request, asked.request.headers());
+        let target = asked.target.as_ref().map_err(|error| match error {
             PathError::TooLong(_) => Status::new(Reason::UriTooLong, error.to_string()),
-            PathError::Invalid => Status::bad_request(&error),
+            PathError::Invalid => Status::bad_request(error),
             PathError::Unknown => Status::unknown_path(),
         })?;
         if target.group().is_some_and(|group| !self.groups.contains(&group)) {
@@ -134,8 +132,7 @@ impl Api {
         if headers.get_all(UPGRADE).iter().any(|protocol| protocol != HTTP2_IN_THE_CLEAR) {
             return Err(Status::bad_request(&"this server upgrades no connection"));
         }
-        let query = request.uri().query().unwrap_or_default();
-        let parameters = Parameters::parse(query).map_err(|error| {
+        let parameters = Parameters::parse(asked.query()).map_err(|error| {
             let reason = match error {
                 QueryError::TooLong(_) => Reason::UriTooLong,
                 QueryError::Escape(_) => Reason::BadRequest,
@@ -146,17 +143,17 @@ impl Api {
         let read = Read { view, rules: &self.rules, now, span };
         match target {
             Target::Health(endpoint, check) => {
-                self.health.answer(endpoint, check.as_deref(), &parameters)
+                self.health.answer(*endpoint, check.as_deref(), &parameters)
             }
             Target::Root => Ok(self.discovery.paths()),
             Target::Version => Ok(self.discovery.version()),
             Target::Groups => Ok(self.discovery.groups(Groups::asked_by(request)?, headers)),
-            Target::Group(group) => Ok(self.discovery.group(group, encoding?)),
-            Target::Resources(version) => Ok(self.discovery.resources(version, encoding?)),
+            Target::Group(group) => Ok(self.discovery.group(*group, encoding?)),
+            Target::Resources(version) => Ok(self.discovery.resources(*version, encoding?)),
             Target::OpenApiV2 => Ok(self.openapi.v2(headers)),
             Target::OpenApiV3 => Ok(self.openapi.v3_index(headers)),
             Target::OpenApiV3Document(version) => {
-                Ok(self.openapi.v3_document(version, &parameters.hash, headers, now))
+                Ok(self.openapi.v3_document(*version, &parameters.hash, headers, now))
             }
             Target::Metric(_) if parameters.watch => Err(Status::method_not_allowed()),
             Target::External(_) if parameters.watch => {
@@ -164,15 +161,33 @@ impl Api {
             }
             Target::Metric(asked) => {
                 let encoding = encoding?;
-                let answer = metric::read(read, &asked, &parameters, encoding)?;
+                let answer = metric::read(read, asked, &parameters, encoding)?;
                 Ok(answer.into_response(encoding))
             }
             Target::External(asked) => {
                 let encoding = encoding?;
-                let answer = external::read(read, &asked, &parameters, encoding)?;
+                let answer = external::read(read, asked, &parameters, encoding)?;
                 Ok(answer.into_response(encoding))
             }
         }
+    }
+}
+
+/// A request, and what its path asks for.
+#[derive(Debug)]
+pub struct Asked<'a, B> {
+    request: &'a Request<B>,
+    target: Result<Target<'a>, PathError>,
+}
+
+impl<'a, B> Asked<'a, B> {
+    /// Reads the path of a request, once for all who want to know.
+    pub fn by(request: &'a Request<B>) -> Self {
+        Self { request, target: path::parse(request.uri().path()) }
+    }
+
+    fn query(&self) -> &'a str {
+        self.request.uri().query().unwrap_or_default()
     }
 }
 

@@ -24,11 +24,13 @@ use crate::{clock::Moment, kubernetes::Kubernetes};
 mod access;
 mod certificate;
 mod config_map;
+mod digest;
 mod headers;
 mod policy;
 mod question;
 mod refusals;
 mod review;
+mod said;
 mod shared_token;
 mod token;
 pub mod trust;
@@ -42,7 +44,7 @@ pub use refusals::Refusal;
 pub use review::Unanswered;
 pub use token::{MAX_TOKENS, TOKEN_LASTS, TOKEN_REVIEWS};
 pub use trust::Trust;
-pub use user::User;
+pub use user::{Reader, User};
 
 use access::{Access, Decision};
 use certificate::Shown;
@@ -58,7 +60,7 @@ pub struct Readers(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     rule: Rule,
-    anonymous: Arc<User>,
+    anonymous: Arc<Reader>,
     refusals: Refusals,
 }
 
@@ -91,7 +93,7 @@ pub struct Claim(Identity);
 #[derive(Clone, Debug)]
 enum Identity {
     User {
-        user: Arc<User>,
+        user: Arc<Reader>,
         /// Whether a front proxy says so.
         proxied: bool,
     },
@@ -139,7 +141,7 @@ impl Readers {
     }
 
     fn by(rule: Rule) -> Self {
-        let anonymous = Arc::new(User::anonymous());
+        let anonymous = Arc::new(User::anonymous().into());
         Self(Arc::new(Inner { rule, anonymous, refusals: Refusals::default() }))
     }
 
@@ -170,15 +172,13 @@ impl Caller {
         }
     }
 
-    fn identity(&self, trust: &Arc<Trust>, headers: &HeaderMap, now: Moment) -> Identity {
+    fn identity(&self, trust: &Arc<Trust>, headers: &mut HeaderMap, now: Moment) -> Identity {
         let mut unproved = None;
         if let Some(shown) = &self.shown {
             let proved = shown.proves(trust, now);
             match (&proved.proxy, &trust.proxy) {
-                (Some(Ok(())), Some(proxy)) => match proxy.headers.user(headers) {
-                    Ok(Some(user)) => {
-                        return Identity::User { user: user.authenticated().into(), proxied: true };
-                    }
+                (Some(Ok(())), Some(proxy)) => match proved.said.take(&proxy.headers, headers) {
+                    Ok(Some(user)) => return Identity::User { user, proxied: true },
                     Ok(None) => {}
                     Err(error) => unproved = Some(error.to_string()),
                 },
@@ -211,7 +211,7 @@ impl Caller {
         &self,
         claim: &Claim,
         question: &Question<'_>,
-    ) -> Option<Result<Arc<User>, Refusal>> {
+    ) -> Option<Result<Arc<Reader>, Refusal>> {
         let Rule::Kubernetes(delegated) = &self.readers.0.rule else {
             return Some(self.without_kubernetes(claim, question));
         };
@@ -235,7 +235,11 @@ impl Caller {
     /// # Errors
     ///
     /// When they may not, or when nobody says so.
-    pub async fn ask(&self, claim: &Claim, question: &Question<'_>) -> Result<Arc<User>, Refusal> {
+    pub async fn ask(
+        &self,
+        claim: &Claim,
+        question: &Question<'_>,
+    ) -> Result<Arc<Reader>, Refusal> {
         let Rule::Kubernetes(delegated) = &self.readers.0.rule else {
             return self.without_kubernetes(claim, question);
         };
@@ -259,7 +263,7 @@ impl Caller {
         &self,
         claim: &Claim,
         question: &Question<'_>,
-    ) -> Result<Arc<User>, Refusal> {
+    ) -> Result<Arc<Reader>, Refusal> {
         let anonymous = &self.readers.0.anonymous;
         match (&self.readers.0.rule, &claim.0) {
             (Rule::SharedToken(known), Identity::Token(token)) if !known.is(token) => {
@@ -280,7 +284,7 @@ impl Caller {
     }
 }
 
-fn judge(user: Arc<User>, decision: Decision) -> Result<Arc<User>, Refusal> {
+fn judge(user: Arc<Reader>, decision: Decision) -> Result<Arc<Reader>, Refusal> {
     match decision {
         Decision::Allowed => Ok(user),
         Decision::Denied(reason) => Err(Refusal::Forbidden { user, reason }),

@@ -140,12 +140,6 @@ impl Resource<'_> {
     }
 }
 
-impl<'a> From<Resource<'a>> for Cow<'a, str> {
-    fn from(resource: Resource<'a>) -> Self {
-        resource.0
-    }
-}
-
 /// Why a path asks for nothing.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum PathError {
@@ -296,7 +290,7 @@ fn decode(segment: &str) -> Result<Cow<'_, str>, PathError> {
     let segment = percent::segment(segment).ok_or(PathError::Invalid)?;
     match &*segment {
         "" | "." | ".." => Err(PathError::Invalid),
-        text if text.contains(['/', '\0']) => Err(PathError::Invalid),
+        text if text.bytes().any(|byte| matches!(byte, b'/' | 0)) => Err(PathError::Invalid),
         _ => Ok(segment),
     }
 }

@@ -16,8 +16,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
-use super::{Api, Body, Session, complete};
-use crate::{auth, clock::Clock};
+use super::{Api, Asked, Body, Session, complete};
+use crate::{
+    auth,
+    clock::{Clock, Moment},
+};
 
 /// How long any answer may take. An autoscaler has five workers for the whole cluster, and each
 /// waits as long as it must.
@@ -51,9 +54,14 @@ impl Service {
         Session::new(self.clone(), caller, leave)
     }
 
-    /// Answers at once.
-    pub(super) fn answer<B>(&self, request: &Request<B>, span: &Span) -> Response<Body> {
-        span.in_scope(|| self.api.answer(request, self.clock.now(), span))
+    /// Answers at once, as of `now`.
+    pub(super) fn answer<B>(
+        &self,
+        asked: &Asked<'_, B>,
+        now: Moment,
+        span: &Span,
+    ) -> Response<Body> {
+        span.in_scope(|| self.api.answer(asked, now, span))
     }
 
     /// Answers on a thread of its own, at the latest at `deadline`.
@@ -69,7 +77,7 @@ impl Service {
             let (request, span) = (Arc::clone(request), span.clone());
             let service = self.clone();
             let answer = spawn_blocking(move || {
-                let response = service.answer(&request, &span);
+                let response = service.answer(&Asked::by(&request), service.clock.now(), &span);
                 drop(slot);
                 response
             });

@@ -16,9 +16,9 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
-use super::{Body, DEADLINE, Service, complete};
+use super::{Asked, Body, DEADLINE, Service, complete};
 use crate::{
-    auth::{Caller, Claim, Question, Refusal, User},
+    auth::{Caller, Claim, Question, Reader, Refusal},
     clock::Moment,
     telemetry,
 };
@@ -31,7 +31,7 @@ pub struct Session {
     leave: CancellationToken,
 }
 
-type Admission = Result<Arc<User>, Refusal>;
+type Admission = Result<Arc<Reader>, Refusal>;
 
 impl Session {
     pub(super) fn new(service: Service, caller: Caller, leave: CancellationToken) -> Self {
@@ -47,36 +47,36 @@ impl Session {
         span: &Span,
     ) -> Response<Body> {
         let deadline = Instant::now() + DEADLINE;
-        let question = Question::of(request.method(), request.uri());
+        let asked = Asked::by(&**request);
+        let question = asked.question();
         let admission = match self.caller.remembered(claim, &question) {
             Some(admission) => admission,
             None => timeout_at(deadline, self.caller.ask(claim, &question))
                 .await
                 .unwrap_or_else(|_| Err(Refusal::late(DEADLINE))),
         };
-        if admission.is_ok() && self.service.api.may_be_long(request.uri()) {
-            let response = self.service.answer_aside(request, deadline, span).await;
-            self.note(request, &admission, &response, began, span);
-            return response;
-        }
-        self.answer(request, &question, &admission, began, span)
+        let response = if admission.is_ok() && self.service.api.may_be_long(&asked) {
+            self.service.answer_aside(request, deadline, span).await
+        } else {
+            self.answer(&asked, &question, &admission, self.service.clock.now(), span)
+        };
+        self.note(request, &admission, &response, began, span);
+        response
     }
 
-    /// Answers one who is known, or refuses.
+    /// Answers one who is known, as of `now`, or refuses.
     fn answer<B>(
         &self,
-        request: &Request<B>,
+        asked: &Asked<'_, B>,
         question: &Question<'_>,
         admission: &Admission,
-        began: Moment,
+        now: Moment,
         span: &Span,
     ) -> Response<Body> {
-        let response = match admission {
-            Ok(_) => self.service.answer(request, span),
-            Err(refusal) => self.refuse(request, question, refusal, began),
-        };
-        self.note(request, admission, &response, began, span);
-        response
+        match admission {
+            Ok(_) => self.service.answer(asked, now, span),
+            Err(refusal) => self.refuse(asked.request, question, refusal, now),
+        }
     }
 
     fn refuse<B>(
@@ -112,7 +112,14 @@ impl Session {
             Err(Refusal::Unauthenticated(_) | Refusal::Unanswered(_)) => None,
         };
         telemetry::record_status(span, response.status());
-        telemetry::audit(request, user, response, began, self.service.clock.now());
+        telemetry::audit(request, user, response, began, || self.service.clock.now());
+    }
+}
+
+impl<B> Asked<'_, B> {
+    /// What it needs the right to.
+    fn question(&self) -> Question<'_> {
+        Question::of(self.request.method(), self.request.uri(), &self.target)
     }
 }
 
@@ -128,12 +135,12 @@ impl<B> hyper::service::Service<Request<B>> for Session {
         let began = self.service.clock.now();
         let claim = self.caller.claim(request.headers_mut(), began);
         let span = telemetry::read_span(&request);
-        let question = Question::of(request.method(), request.uri());
+        let asked = Asked::by(&request);
+        let question = asked.question();
         match self.caller.remembered(&claim, &question) {
-            Some(admission)
-                if admission.is_err() || !self.service.api.may_be_long(request.uri()) =>
-            {
-                let response = self.answer(&request, &question, &admission, began, &span);
+            Some(admission) if admission.is_err() || !self.service.api.may_be_long(&asked) => {
+                let response = self.answer(&asked, &question, &admission, began, &span);
+                self.note(&request, &admission, &response, began, &span);
                 Either::Left(ready(Ok(response)))
             }
             _ => {

@@ -106,7 +106,7 @@ impl Fixture {
 
     fn answer(&self, request: http::request::Builder, now: Moment) -> Answer {
         let request = request.body(()).expect("a request");
-        let (parts, body) = self.api.answer(&request, now, &Span::none()).into_parts();
+        let (parts, body) = self.api.answer(&Asked::by(&request), now, &Span::none()).into_parts();
         assert!(!parts.status.is_redirection() || parts.status == 304);
         assert!(!parts.headers.contains_key(RETRY_AFTER) && !parts.headers.contains_key(LOCATION));
         let content_type = parts.headers[CONTENT_TYPE].to_str().expect("a text");

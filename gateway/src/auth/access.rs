@@ -9,10 +9,10 @@ use moka::future::Cache;
 use tokio::sync::Semaphore;
 
 use super::{
-    User,
-    question::{Key, Question},
+    digest::Digest,
+    question::Question,
     review::{self, Unanswered},
-    user::UNAUTHENTICATED,
+    user::{Reader, UNAUTHENTICATED, User},
 };
 use crate::kubernetes::Kubernetes;
 
@@ -46,7 +46,7 @@ pub(super) struct Access {
     api: Api<SubjectAccessReview>,
     slots: Semaphore,
     slots_of_strangers: Semaphore,
-    known: Cache<Key, Decision>,
+    known: Cache<Digest, Decision>,
 }
 
 impl Access {
@@ -59,23 +59,23 @@ impl Access {
         }
     }
 
-    /// Whether a user may, where that is remembered.
-    pub(super) fn remembered(&self, user: &User, question: &Question<'_>) -> Option<Decision> {
-        self.known.get(&question.key(user)).now_or_never().flatten()
+    /// Whether somebody may, where that is remembered.
+    pub(super) fn remembered(&self, reader: &Reader, question: &Question<'_>) -> Option<Decision> {
+        self.known.get(&question.digest(reader)).now_or_never().flatten()
     }
 
-    /// Whether a user may. Asks once for all who ask at the same time.
+    /// Whether somebody may. Asks once for all who ask at the same time.
     ///
     /// # Errors
     ///
     /// When the API server does not say. That is not remembered.
     pub(super) async fn decide(
         &self,
-        user: &User,
+        reader: &Reader,
         question: &Question<'_>,
     ) -> Result<Decision, Unanswered> {
-        let ask = Box::pin(self.ask(user, question));
-        let asked = self.known.try_get_with(question.key(user), ask).await;
+        let ask = Box::pin(self.ask(reader, question));
+        let asked = self.known.try_get_with(question.digest(reader), ask).await;
         asked.map_err(|unanswered| (*unanswered).clone())
     }
 

@@ -14,12 +14,14 @@ use x509_parser::prelude::{FromDer as _, X509Certificate, X509Name};
 
 use super::{
     User,
+    said::Said,
     trust::{Authorities, Trust},
+    user::Reader,
 };
 use crate::clock::Moment;
 
 /// How long a proof counts before its dates are looked at again.
-const PROOF_LASTS: Duration = Duration::from_secs(10);
+pub(super) const PROOF_LASTS: Duration = Duration::from_secs(10);
 
 /// What tells in a user's extras which certificate proved it, as in Kubernetes.
 const CREDENTIAL_ID: &str = "authentication.kubernetes.io/credential-id";
@@ -37,7 +39,9 @@ pub(super) struct Proved {
     /// Whether this is a front proxy; `None` where none is trusted.
     pub(super) proxy: Option<Result<(), Unproved>>,
     /// Who it is; `None` where no client is trusted, or where it has no name.
-    pub(super) client: Option<Result<Arc<User>, Unproved>>,
+    pub(super) client: Option<Result<Arc<Reader>, Unproved>>,
+    /// Whom a front proxy named last: believed for as long as this proof counts.
+    pub(super) said: Said,
     by: Arc<Trust>,
     until: Instant,
 }
@@ -76,10 +80,11 @@ impl Shown {
             }),
             client: trust.clients.as_ref().and_then(|authorities| {
                 match self.verify(authorities, now.wall) {
-                    Ok(()) => self.user().map(|user| user.map(Arc::new)).transpose(),
+                    Ok(()) => self.user().map(|user| Some(Arc::new(user?.into()))).transpose(),
                     Err(unproved) => Some(Err(unproved)),
                 }
             }),
+            said: Said::default(),
             by: Arc::clone(trust),
             until: now.instant + PROOF_LASTS,
         });

@@ -6,12 +6,9 @@ use thiserror::Error;
 
 use super::User;
 
-/// What kube-apiserver calls its headers unless it is told otherwise, in lower case as all names
-/// here. Nobody behind the authentication sees them, whoever sent them.
-const STANDARD: [&str; 3] = ["x-remote-user", "x-remote-uid", "x-remote-group"];
-
-/// What the names of its headers for extras begin with.
-const STANDARD_EXTRA: &str = "x-remote-extra-";
+/// What the names of kube-apiserver's headers begin with unless it is told otherwise, in lower case as
+/// all names here. Nobody behind the authentication sees them, whoever sent them.
+const STANDARD: &str = "x-remote-";
 
 /// Which headers say what.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,25 +64,25 @@ impl Names {
         Ok(Some(user))
     }
 
-    /// Removes whatever says or proves who asks, by these names and by the usual ones.
+    /// Those of a request's headers that say or prove who asks, by these names and by the usual ones.
+    pub(super) fn of<'a>(&self, headers: &'a HeaderMap) -> impl Iterator<Item = &'a HeaderName> {
+        headers.keys().filter(|name| self.has(name))
+    }
+
+    /// Removes whatever says or proves who asks.
     pub(super) fn strip(&self, headers: &mut HeaderMap) {
-        headers.remove(AUTHORIZATION);
-        for name in STANDARD {
+        let names: Vec<_> = self.of(headers).cloned().collect();
+        for name in names {
             headers.remove(name);
         }
-        for name in [&self.user, &self.uid, &self.group].into_iter().flatten() {
-            if !STANDARD.contains(&name.as_str()) {
-                headers.remove(name);
-            }
-        }
-        let is_extra = |name: &HeaderName| {
-            let mut prefixes = self.extra.iter().map(String::as_str).chain([STANDARD_EXTRA]);
-            prefixes.any(|prefix| name.as_str().starts_with(prefix))
-        };
-        let extras: Vec<_> = headers.keys().filter(|name| is_extra(name)).cloned().collect();
-        for name in extras {
-            headers.remove(name);
-        }
+    }
+
+    fn has(&self, name: &HeaderName) -> bool {
+        let mut own = [&self.user, &self.uid, &self.group].into_iter().flatten();
+        name.as_str().starts_with(STANDARD)
+            || name == AUTHORIZATION
+            || own.any(|own| own == name)
+            || self.extra.iter().any(|prefix| name.as_str().starts_with(prefix))
     }
 }
 
@@ -113,8 +110,8 @@ mod tests {
 
     fn names() -> Names {
         let of = |name| vec![HeaderName::from_static(name)];
-        let [user, uid, group] = STANDARD.map(of);
-        Names { user, uid, group, extra: vec![STANDARD_EXTRA.to_owned()] }
+        let [user, uid, group] = ["x-remote-user", "x-remote-uid", "x-remote-group"].map(of);
+        Names { user, uid, group, extra: vec!["x-remote-extra-".to_owned()] }
     }
 
     fn headers(list: &[(&'static str, &'static str)]) -> HeaderMap {

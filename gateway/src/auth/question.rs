@@ -10,15 +10,12 @@ use metrics_api::{
     path::{self, Object, PathError, Target},
     status::{Details, Status},
 };
-use ring::digest::{Context, SHA256};
 
 use super::{
     User,
-    user::{AUTHENTICATED, MASTERS},
+    digest::{Digest, Texts},
+    user::{AUTHENTICATED, MASTERS, Reader},
 };
-
-/// The name of a question and of who asks it: no two have the same.
-pub(super) type Key = [u8; 32];
 
 /// Whether somebody may do what a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,18 +39,18 @@ enum Attributes<'a> {
     Path(&'a str),
     Resource {
         group_version: GroupVersion,
-        namespace: Cow<'a, str>,
-        resource: Cow<'a, str>,
-        name: Cow<'a, str>,
-        subresource: Cow<'a, str>,
+        namespace: &'a str,
+        resource: &'a str,
+        name: &'a str,
+        subresource: &'a str,
     },
 }
 
 impl<'a> Question<'a> {
-    /// What a request needs. Selectors are left out, so that it is the right to see all.
-    pub fn of(method: &'a Method, uri: &'a Uri) -> Self {
-        let target = path::parse(uri.path());
-        let kind = match &target {
+    /// What a request needs whose path asks for `target`. Selectors are left out, so that it is the
+    /// right to see all.
+    pub fn of(method: &'a Method, uri: &'a Uri, target: &'a Result<Target<'_>, PathError>) -> Self {
+        let kind = match target {
             // Too long to ask anybody about; the answer says only that.
             Err(PathError::TooLong(_)) | Ok(Target::Health(_, None)) => Kind::Harmless,
             Ok(
@@ -67,30 +64,26 @@ impl<'a> Question<'a> {
             _ => Kind::Other,
         };
         let (verb, attributes) = match target {
-            Ok(Target::Metric(asked)) => (verb(method, true), of_metric(asked)),
+            Ok(Target::Metric(asked)) => (verb_of_object(method), of_metric(asked)),
             Ok(Target::External(asked)) => {
                 let watch = || {
                     let query = uri.query().unwrap_or_default();
                     Parameters::parse(query).is_ok_and(|parameters| parameters.watch)
                 };
-                let verb = match verb(method, false) {
+                let verb = match verb_of_all(method) {
                     Cow::Borrowed("list") if watch() => "watch".into(),
                     verb => verb,
                 };
                 let attributes = Attributes::Resource {
                     group_version: GroupVersion::External,
-                    namespace: asked.namespace,
-                    resource: asked.metric,
-                    name: "".into(),
-                    subresource: "".into(),
+                    namespace: &asked.namespace,
+                    resource: &asked.metric,
+                    name: "",
+                    subresource: "",
                 };
                 (verb, attributes)
             }
-            _ => {
-                // Of a path Kubernetes takes the method for the verb.
-                let verb = method.as_str().to_ascii_lowercase();
-                (verb.into(), Attributes::Path(uri.path()))
-            }
+            _ => (verb_of_path(method), Attributes::Path(uri.path())),
         };
         Self { kind, verb, attributes }
     }
@@ -107,28 +100,20 @@ impl<'a> Question<'a> {
             || proxied && self.kind == Kind::Discovery && user.is_in(AUTHENTICATED)
     }
 
-    /// The name of the question and of who asks it.
-    pub(super) fn key(&self, user: &User) -> Key {
-        let mut digest = Digest(Context::new(&SHA256));
-        digest.text(&user.name);
-        digest.text(&user.uid);
-        digest.list(&user.groups);
-        digest.number(user.extra.len());
-        for (key, values) in &user.extra {
-            digest.text(key);
-            digest.list(values);
-        }
-        digest.text(&self.verb);
+    /// The digest of the question and of who asks it.
+    pub(super) fn digest(&self, reader: &Reader) -> Digest {
+        let mut texts = Texts::new();
+        texts.digested(reader.digest());
+        texts.text(&self.verb);
         match &self.attributes {
-            Attributes::Path(path) => digest.text(path),
+            Attributes::Path(path) => texts.text(path),
             Attributes::Resource { group_version, namespace, resource, name, subresource } => {
-                digest.text(group_version.name());
-                for text in [namespace, resource, name, subresource] {
-                    digest.text(text);
+                for text in [group_version.name(), namespace, resource, name, subresource] {
+                    texts.text(text);
                 }
             }
         }
-        digest.finish()
+        texts.digest()
     }
 
     /// The words in which Kubernetes is asked: one of both is there.
@@ -162,7 +147,7 @@ impl<'a> Question<'a> {
             Attributes::Path(path) => format!("path {path:?}"),
             Attributes::Resource { group_version, namespace, .. } => {
                 let (resource, group) = (self.resource(), split(*group_version).0);
-                let place = match &**namespace {
+                let place = match *namespace {
                     "" => "at the cluster scope".to_owned(),
                     namespace => format!("in the namespace {namespace:?}"),
                 };
@@ -184,9 +169,9 @@ impl<'a> Question<'a> {
         let about = match &self.attributes {
             Attributes::Path(_) => Details::default(),
             Attributes::Resource { group_version, resource, name, .. } => Details {
-                name: name.to_string(),
+                name: (*name).to_owned(),
                 group: split(*group_version).0.to_owned(),
-                kind: resource.to_string(),
+                kind: (*resource).to_owned(),
             },
         };
         Status::forbidden(about, &format_args!("{problem}{colon}{}", escaped(reason)))
@@ -194,9 +179,7 @@ impl<'a> Question<'a> {
 
     fn resource(&self) -> String {
         match &self.attributes {
-            Attributes::Resource { resource, subresource, .. } if subresource.is_empty() => {
-                resource.to_string()
-            }
+            Attributes::Resource { resource, subresource: "", .. } => (*resource).to_owned(),
             Attributes::Resource { resource, subresource, .. } => {
                 format!("{resource}/{subresource}")
             }
@@ -206,31 +189,45 @@ impl<'a> Question<'a> {
 }
 
 /// A metric of an object is its subresource; one of a namespace is an object of its own.
-fn of_metric(asked: path::Metric<'_>) -> Attributes<'_> {
-    let (resource, name, subresource) = match asked.object {
-        Object::Namespace => ("metrics".into(), asked.metric, "".into()),
-        Object::Named(resource, path::Name::Exact(name)) => (resource.into(), name, asked.metric),
-        Object::Named(resource, path::Name::All) => (resource.into(), "*".into(), asked.metric),
+fn of_metric<'a>(asked: &'a path::Metric<'_>) -> Attributes<'a> {
+    let metric = &*asked.metric;
+    let (resource, name, subresource) = match &asked.object {
+        Object::Namespace => ("metrics", metric, ""),
+        Object::Named(resource, path::Name::Exact(name)) => (resource.as_str(), &**name, metric),
+        Object::Named(resource, path::Name::All) => (resource.as_str(), "*", metric),
     };
     Attributes::Resource {
         group_version: GroupVersion::Custom(asked.version),
-        namespace: asked.namespace.unwrap_or_default(),
+        namespace: asked.namespace.as_deref().unwrap_or_default(),
         resource,
         name,
         subresource,
     }
 }
 
-/// What a method does with a resource.
-fn verb(method: &Method, named: bool) -> Cow<'static, str> {
+/// What a method does with an object that has a name.
+fn verb_of_object(method: &Method) -> Cow<'static, str> {
     match *method {
-        Method::GET | Method::HEAD if named => "get".into(),
-        Method::GET | Method::HEAD => "list".into(),
+        Method::HEAD => "get".into(),
         Method::POST => "create".into(),
         Method::PUT => "update".into(),
-        Method::PATCH => "patch".into(),
-        Method::DELETE if named => "delete".into(),
+        _ => verb_of_path(method),
+    }
+}
+
+/// What a method does with all objects of a resource.
+fn verb_of_all(method: &Method) -> Cow<'static, str> {
+    match *method {
+        Method::GET | Method::HEAD => "list".into(),
         Method::DELETE => "deletecollection".into(),
+        _ => verb_of_object(method),
+    }
+}
+
+/// Of a path Kubernetes takes the method for the verb.
+fn verb_of_path(method: &Method) -> Cow<'static, str> {
+    match *method {
+        Method::GET => "get".into(),
         _ => method.as_str().to_ascii_lowercase().into(),
     }
 }
@@ -243,36 +240,6 @@ fn split(group_version: GroupVersion) -> (&'static str, &'static str) {
 /// As Kubernetes writes what others have named, so that no reader takes it for HTML.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
-}
-
-/// A digest of texts, each with its length, so that no two lists have the same.
-struct Digest(Context);
-
-impl Digest {
-    fn number(&mut self, number: usize) {
-        self.0.update(&(number as u64).to_le_bytes());
-    }
-
-    fn text(&mut self, text: &str) {
-        self.number(text.len());
-        self.0.update(text.as_bytes());
-    }
-
-    fn list(&mut self, texts: &[String]) {
-        self.number(texts.len());
-        for text in texts {
-            self.text(text);
-        }
-    }
-
-    fn finish(self) -> Key {
-        let mut key = [0; 32];
-        // A digest of SHA-256 has 32 bytes.
-        for (to, from) in key.iter_mut().zip(self.0.finish().as_ref()) {
-            *to = *from;
-        }
-        key
-    }
 }
 
 #[cfg(test)]

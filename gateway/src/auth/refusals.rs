@@ -9,7 +9,7 @@ use std::{
 use metrics_api::status::{Reason, Status};
 use tokio::time::Instant;
 
-use super::{Question, User};
+use super::{Question, Reader};
 use crate::telemetry::AUDIT_TARGET;
 
 /// Lines that are written in each [`WINDOW`]: enough to see what is wrong, and with 500 bytes each
@@ -26,7 +26,7 @@ pub enum Refusal {
     /// Who asks may not.
     Forbidden {
         /// Who asks.
-        user: Arc<User>,
+        user: Arc<Reader>,
         /// What Kubernetes says about it, often nothing.
         reason: Arc<str>,
     },

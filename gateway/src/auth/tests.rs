@@ -23,25 +23,32 @@ async fn kubernetes() -> Kubernetes {
 struct World {
     proxies: TestCa,
     clients: TestCa,
+    trust: trust::Shared,
     readers: Readers,
 }
 
 impl World {
     async fn new() -> Self {
         let (proxies, clients) = (TestCa::new(), TestCa::new());
+        let trust = trust::Shared::default();
+        let readers = Readers::new(&Policy::Kubernetes, Some(&kubernetes().await), &trust).unwrap();
+        let this = Self { proxies, clients, trust, readers };
+        this.trust(&this.proxies, "X-Remote-User");
+        this
+    }
+
+    /// Lets front proxies of this authority name users in this header.
+    fn trust(&self, proxies: &TestCa, header: &str) {
         let list = |text: &str| format!("[{text:?}]");
         let data = [
-            ("client-ca-file", clients.pem()),
+            ("client-ca-file", self.clients.pem()),
             ("requestheader-client-ca-file", proxies.pem()),
             ("requestheader-allowed-names", list("proxy")),
-            ("requestheader-username-headers", list("X-Remote-User")),
+            ("requestheader-username-headers", list(header)),
             ("requestheader-group-headers", list("X-Remote-Group")),
         ];
         let data = data.map(|(key, value)| (key.to_owned(), value)).into();
-        let trust = trust::Shared::default();
-        trust.publish(Trust::default().next(&data).0);
-        let readers = Readers::new(&Policy::Kubernetes, Some(&kubernetes().await), &trust).unwrap();
-        Self { proxies, clients, readers }
+        self.trust.publish(Trust::default().next(&data).0);
     }
 
     fn by(&self, ca: &TestCa, name: &str) -> Caller {
@@ -52,15 +59,20 @@ impl World {
 const HEADERS: [(&str, &str); 3] =
     [("x-remote-user", "alice"), ("x-remote-group", "dev"), ("x-remote-uid", "7")];
 
-/// Who a request with these headers comes from, in a few words.
-fn claimed(caller: &Caller, headers: &[(&'static str, &'static str)]) -> String {
+/// Who a request with these headers comes from.
+fn identity(caller: &Caller, headers: &[(&'static str, &'static str)], now: Moment) -> Identity {
     let pair = |(name, value): &(&'static str, &'static str)| {
         (HeaderName::from_static(name), HeaderValue::from_static(value))
     };
     let mut headers = headers.iter().map(pair).collect();
-    let claim = caller.claim(&mut headers, Clock::system().now());
+    let claim = caller.claim(&mut headers, now);
     assert!(headers.is_empty(), "{headers:?} are left");
-    match claim.0 {
+    claim.0
+}
+
+/// The same in a few words.
+fn claimed(caller: &Caller, headers: &[(&'static str, &'static str)]) -> String {
+    match identity(caller, headers, now()) {
         Identity::User { user, proxied } => {
             let by = if proxied { " by proxy" } else { "" };
             format!("{} {} of {}{by}", user.name, user.uid, user.groups.join(","))
@@ -77,6 +89,38 @@ async fn a_front_proxy_says_who_asks() {
     assert_eq!(claimed(&proxy, &HEADERS), "alice  of dev,system:authenticated by proxy");
     let groupless = [("x-remote-user", "system:aggregator")];
     assert_eq!(claimed(&proxy, &groupless), "system:aggregator  of system:authenticated by proxy");
+}
+
+#[tokio::test]
+async fn whom_a_front_proxy_named_is_known_for_as_long_as_its_own_proof_counts() {
+    let world = World::new().await;
+    let proxy = world.by(&world.proxies, "proxy");
+    let start = now();
+    let named = |moment| match identity(&proxy, &HEADERS, moment) {
+        Identity::User { user, proxied: true } => user,
+        other => panic!("{other:?}"),
+    };
+    let alice = named(start);
+    let at = |after| Moment { instant: start.instant + after, ..start };
+    let lasts = certificate::PROOF_LASTS;
+    assert!(Arc::ptr_eq(&alice, &named(at(lasts - Duration::from_millis(1)))));
+    assert!(!Arc::ptr_eq(&alice, &named(at(lasts))), "nothing is known longer than its proof");
+    // Certificates of tests are of this century.
+    let wall = start.wall + Duration::from_secs(u64::from(u32::MAX) * 100);
+    let expired = identity(&proxy, &HEADERS, Moment { wall, ..at(lasts * 2) });
+    assert!(matches!(&expired, Identity::Unproved(why) if why.contains("xpired")), "{expired:?}");
+}
+
+#[tokio::test]
+async fn whom_a_front_proxy_named_is_forgotten_when_another_or_another_header_is_trusted() {
+    let world = World::new().await;
+    let proxy = world.by(&world.proxies, "proxy");
+    assert!(claimed(&proxy, &HEADERS).starts_with("alice "));
+    world.trust(&world.proxies, "X-Remote-Uid");
+    assert!(claimed(&proxy, &HEADERS).starts_with("7 "), "the header of the name is another one");
+    world.trust(&TestCa::new(), "X-Remote-Uid");
+    let nobody = claimed(&proxy, &HEADERS);
+    assert!(nobody.starts_with("nobody: the client's certificate is not trusted"), "{nobody}");
 }
 
 #[tokio::test]
@@ -119,7 +163,8 @@ async fn before_anybody_is_trusted_a_certificate_is_worth_nothing() {
 async fn what_kubernetes_does_not_answer_is_refused_and_not_remembered() {
     let world = World::new().await;
     let (method, uri) = (Method::GET, Uri::from_static("/version"));
-    let question = Question::of(&method, &uri);
+    let target = metrics_api::path::parse(uri.path());
+    let question = Question::of(&method, &uri, &target);
     let caller = world.readers.on(Vec::new());
     for credentials in [HeaderMap::new(), {
         [(http::header::AUTHORIZATION, HeaderValue::from_static("Bearer abc"))]

@@ -15,7 +15,9 @@ use tokio::sync::Semaphore;
 
 use super::{
     User,
+    digest::{self, Digest},
     review::{self, Unanswered},
+    user::Reader,
 };
 use crate::kubernetes::Kubernetes;
 
@@ -53,17 +55,14 @@ impl Token {
     }
 }
 
-/// A token by a digest that only this process can make.
-type Name = [u8; 32];
-
 /// Whose tokens are.
 #[derive(Debug)]
 pub(super) struct Tokens {
     api: Api<TokenReview>,
     slots: Semaphore,
     key: hmac::Key,
-    /// `None`: nobody's.
-    known: Cache<Name, Option<Arc<User>>>,
+    /// By digests that only this process can make. `None`: nobody's.
+    known: Cache<Digest, Option<Arc<Reader>>>,
 }
 
 impl Tokens {
@@ -77,8 +76,8 @@ impl Tokens {
     }
 
     /// Whose a token is, where that is remembered; inside, `None` is nobody's.
-    pub(super) fn remembered(&self, token: &Token) -> Option<Option<Arc<User>>> {
-        self.known.get(&self.name(token)).now_or_never().flatten()
+    pub(super) fn remembered(&self, token: &Token) -> Option<Option<Arc<Reader>>> {
+        self.known.get(&self.digest(token)).now_or_never().flatten()
     }
 
     /// Whose a token is; `None`: nobody's. Asks once for all who ask at the same time.
@@ -86,27 +85,21 @@ impl Tokens {
     /// # Errors
     ///
     /// When the API server does not say. That is not remembered.
-    pub(super) async fn whose(&self, token: &Token) -> Result<Option<Arc<User>>, Unanswered> {
-        let asked = self.known.try_get_with(self.name(token), Box::pin(self.ask(token))).await;
+    pub(super) async fn whose(&self, token: &Token) -> Result<Option<Arc<Reader>>, Unanswered> {
+        let asked = self.known.try_get_with(self.digest(token), Box::pin(self.ask(token))).await;
         asked.map_err(|unanswered| (*unanswered).clone())
     }
 
-    async fn ask(&self, token: &Token) -> Result<Option<Arc<User>>, Unanswered> {
+    async fn ask(&self, token: &Token) -> Result<Option<Arc<Reader>>, Unanswered> {
         let spec = TokenReviewSpec { token: Some(token.0.clone()), audiences: None };
         let review = TokenReview { spec, ..TokenReview::default() };
         let status = review::ask(&self.api, &self.slots, &review).await?.status.unwrap_or_default();
         let user = status.user.filter(|_| status.authenticated == Some(true));
-        Ok(user.map(|user| Arc::new(User::from(user).authenticated())))
+        Ok(user.map(|user| Arc::new(User::from(user).authenticated().into())))
     }
 
-    fn name(&self, token: &Token) -> Name {
-        let mut name = Name::default();
-        // A tag of HMAC-SHA256 has 32 bytes.
-        let tag = hmac::sign(&self.key, token.as_bytes());
-        for (to, from) in name.iter_mut().zip(tag.as_ref()) {
-            *to = *from;
-        }
-        name
+    fn digest(&self, token: &Token) -> Digest {
+        digest::sized(hmac::sign(&self.key, token.as_bytes()).as_ref())
     }
 }
 

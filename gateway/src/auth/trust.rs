@@ -10,7 +10,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use http::HeaderName;
 use rustls::{
     RootCertStore,
@@ -64,8 +64,8 @@ pub struct Shared(Arc<ArcSwap<Trust>>);
 
 impl Shared {
     /// What is trusted now.
-    pub(super) fn load(&self) -> Arc<Trust> {
-        self.0.load_full()
+    pub(super) fn load(&self) -> Guard<Arc<Trust>> {
+        self.0.load()
     }
 
     /// Trusts others from now on.

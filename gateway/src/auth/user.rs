@@ -1,8 +1,10 @@
 //! A user, in the words of Kubernetes.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Deref};
 
 use k8s_openapi::api::authentication::v1::UserInfo;
+
+use super::digest::{Digest, Texts};
 
 /// The name of whoever shows no credentials.
 pub(super) const ANONYMOUS: &str = "system:anonymous";
@@ -49,6 +51,43 @@ impl User {
     /// Whether the user is in a group.
     pub fn is_in(&self, group: &str) -> bool {
         self.groups.iter().any(|own| own == group)
+    }
+}
+
+/// A user who reads, and the digest of all that is said of them, made once: what they may is
+/// remembered by it.
+#[derive(Debug)]
+pub struct Reader {
+    user: User,
+    digest: Digest,
+}
+
+impl Reader {
+    pub(super) const fn digest(&self) -> &Digest {
+        &self.digest
+    }
+}
+
+impl From<User> for Reader {
+    fn from(user: User) -> Self {
+        let mut texts = Texts::new();
+        texts.text(&user.name);
+        texts.text(&user.uid);
+        texts.list(&user.groups);
+        texts.number(user.extra.len());
+        for (key, values) in &user.extra {
+            texts.text(key);
+            texts.list(values);
+        }
+        Self { user, digest: texts.digest() }
+    }
+}
+
+impl Deref for Reader {
+    type Target = User;
+
+    fn deref(&self) -> &User {
+        &self.user
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::{sync::watch, time::Instant};
 use tracing::Span;
 
 use super::{
-    super::{Api, Health, State},
+    super::{Api, Asked, Health, State},
     *,
 };
 use crate::{pods, query::Rules};
@@ -37,7 +37,8 @@ fn get(api: &Api, uri: &str, headers: &[(http::HeaderName, &str)]) -> Response<B
     let request = headers
         .iter()
         .fold(Request::get(uri), |request, (name, value)| request.header(name, *value));
-    let response = api.answer(&request.body(()).unwrap(), now(), &Span::none());
+    let request = request.body(()).unwrap();
+    let response = api.answer(&Asked::by(&request), now(), &Span::none());
     let status = response.status();
     assert!(!status.is_redirection() || status == 304, "{uri}: {status}");
     assert!(!response.headers().contains_key(LOCATION), "{uri}");

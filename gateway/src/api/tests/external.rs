@@ -182,8 +182,9 @@ fn a_read_is_long_by_collectors_or_pods_unless_it_names_its_minicluster() {
     let pods: Vec<_> = (0..many).map(pod).collect();
     let known = pods::Known::default();
     watched.pods.publish(Pods::Known(known.next(pods.iter(), Instant::now(), Duration::ZERO)));
-    let is_long =
-        |fixture: &Fixture, uri: &str| fixture.api.may_be_long(&uri.parse().expect("URI"));
+    let is_long = |fixture: &Fixture, uri: &str| {
+        fixture.api.may_be_long(&Asked::by(&Request::get(uri).body(()).expect("a request")))
+    };
     for fixture in [&reporting, &watched] {
         for long in ["", "minicluster!%3Dmc0", "minicluster+in+(mc0,mc1)", "queue%3Dbatch", "%zz"] {
             assert!(is_long(fixture, &uri("node_up_count", long)), "{long}");

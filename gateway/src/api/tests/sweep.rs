@@ -55,7 +55,7 @@ fn no_answer_is_a_redirect_or_html_or_asks_to_come_again_later() {
             for method in [Method::GET, Method::HEAD, Method::DELETE] {
                 let request = Request::builder().method(method).uri(&uri).header(ACCEPT, accept);
                 let request = request.body(()).expect("a request");
-                let answer = fixture.api.answer(&request, fixture.now, &Span::none());
+                let answer = fixture.api.answer(&Asked::by(&request), fixture.now, &Span::none());
                 let (status, headers) = (answer.status(), answer.headers());
                 assert!(!status.is_redirection(), "{status} of {uri}");
                 assert!(!headers.contains_key(LOCATION), "{uri}");

@@ -9,7 +9,12 @@ async fn what_a_user_may_is_asked_again_after_a_while_and_not_before() {
     readers.api.give_token("of-carol", "carol", &[]);
     readers.api.allow(&right("carol"));
     let proxy = readers.proxy();
-    let alice = async || ask(&proxy, &metric(), &[("x-remote-user", "alice")]).await.status;
+    // On one connection, which knows her by then.
+    let mut kept = proxy.connect_http2().await.unwrap();
+    let mut alice = async || {
+        let read = with(get(&metric()), &[("x-remote-user", "alice")]);
+        kept.ask(read).await.unwrap().status
+    };
     let bob = async || ask(&proxy, &metric(), &[("x-remote-user", "bob")]).await.status;
     let client = readers.anonymous();
     let carol =

@@ -1,8 +1,10 @@
-//! One metric read again and again, from the gateway and from a bare server. One gateway lets
-//! anybody read, the other finds out who reads and whether they may, as behind a real aggregator.
+//! One metric read again and again, from gateways and from a bare server, as an aggregator sends it
+//! for an autoscaler and as somebody with a token does. Two gateways let anybody read; one finds out
+//! who reads and whether they may, and asks that about once in ten seconds, as in a cluster.
 //!
 //! Each number of connections is measured in rounds, and in each round every server has its turn:
-//! what else the machine does meets all of them. Each connection has one request in flight.
+//! what else the machine does meets all of them. Each connection has one request in flight. The time
+//! on processors that a read costs both ends is told, too: it is nearly the same on a busy machine.
 
 use std::time::Duration;
 
@@ -18,13 +20,13 @@ use tokio::{task::JoinSet, time::Instant};
 
 use crate::{
     bare, runtime, samples,
-    spread::{Spread, median, micros, rate},
+    spread::{Spread, busy, each, median, micros, rate},
 };
 
 /// Turns of each server for each number of connections.
 const ROUNDS: usize = 5;
 
-/// The length of a turn. 2 protocols × 3 numbers × 4 servers × 5 rounds are 60 s.
+/// The length of a turn. 2 protocols × 3 numbers × 6 rows × 5 rounds are 90 s.
 const TURN: Duration = Duration::from_millis(500);
 
 /// Requests that a new connection sends before it counts.
@@ -46,6 +48,9 @@ const READER: [(&str, &str); 6] = [
     ),
 ];
 
+/// Bytes of a token of a service account of today.
+const TOKEN_BYTES: usize = 1_000;
+
 /// What the gateway should reach of the bare server.
 const GOAL: f64 = 0.8;
 
@@ -57,12 +62,15 @@ enum Protocol {
 
 type Read = Request<Empty<Bytes>>;
 
-/// One server under load.
-struct Server {
+/// A server, and a request that it gets again and again.
+struct Row {
     name: &'static str,
     client: Client,
+    request: Read,
     spread: Spread,
     rates: Vec<f64>,
+    /// Time on processors, of both ends.
+    busy: Duration,
 }
 
 pub(crate) fn measure() {
@@ -73,7 +81,8 @@ pub(crate) fn measure() {
     let small = one.block_on(TestGateway::start(&ca, &flags));
     let large = thousand.block_on(TestGateway::start(&ca, &flags));
     let proxies = TestCa::new();
-    let api = load.block_on(api(&proxies));
+    let token: String = std::iter::repeat_n('x', TOKEN_BYTES).collect();
+    let api = load.block_on(api(&proxies, &token));
     let kubeconfig = api.kubeconfig();
     let flags = [&flags[..], &["--kubeconfig", &kubeconfig]].concat();
     let asked = asking.block_on(TestGateway::start_asking(&ca, &flags));
@@ -84,38 +93,55 @@ pub(crate) fn measure() {
     let answer = load.block_on(small.client().get(&metric_path("mc0", "node_up_count")));
     let size = answer.body.len();
     let bare = bare.block_on(bare::start(&ca, answer.body));
+    let bare = Client::new(&ca, bare);
 
-    let mut servers = [
-        ("bare hyper + rustls", Client::new(&ca, bare)),
-        ("gateway, 1 MiniCluster", small.client().clone()),
-        ("gateway, 1,000 MiniClusters", large.client().clone()),
-        ("gateway, 1, readers asked", proxy),
-    ]
-    .map(|(name, client)| Server {
+    let by_aggregator = with(&READER);
+    let by_token = with(&[("authorization", &format!("Bearer {token}"))]);
+    let row = |name, client: &Client, request: &Read| Row {
         name,
-        client,
+        client: client.clone(),
+        request: request.clone(),
         spread: Spread::default(),
         rates: Vec::new(),
-    });
+        busy: Duration::ZERO,
+    };
+    // Each begins with the bare server, which gets the same request.
+    let mut groups = [
+        vec![
+            row("bare hyper + rustls", &bare, &by_aggregator),
+            row("gateway, 1 MiniCluster", small.client(), &by_aggregator),
+            row("gateway, 1,000 MiniClusters", large.client(), &by_aggregator),
+            row("gateway, 1, asks who reads", &proxy, &by_aggregator),
+        ],
+        vec![
+            row("bare, by a token", &bare, &by_token),
+            row("gateway, 1, by a token", asked.client(), &by_token),
+        ],
+    ];
     println!("\nmetric read over TLS, {size} bytes of JSON, beside a bare server; goal {GOAL}");
-    println!("  protocol  conns  server                          req/s   p50 µs   p99 µs  ratio");
+    println!(
+        "  protocol  conns  server                          req/s   p50 µs   p99 µs   CPU µs  ratio"
+    );
     for protocol in [Protocol::Http1, Protocol::Http2] {
         for connections in [1, 16, 64] {
             for _ in 0..ROUNDS {
-                for server in &mut servers {
-                    let spread = load.block_on(turn(&server.client, protocol, connections));
-                    server.rates.push(rate(spread.len(), TURN));
-                    server.spread.merge(&spread);
+                for row in groups.iter_mut().flatten() {
+                    let (spread, busy) = load.block_on(turn(row, protocol, connections));
+                    row.busy += busy;
+                    row.rates.push(rate(spread.len(), TURN));
+                    row.spread.merge(&spread);
                 }
             }
-            print(protocol, connections, &mut servers);
+            for group in &mut groups {
+                print(protocol, connections, group);
+            }
         }
     }
     drop(collectors);
 }
 
-/// An API server that lets the autoscaler read, and trusts these front proxies.
-async fn api(proxies: &TestCa) -> FakeApi {
+/// An API server that lets the autoscaler read, by this token too, and trusts these front proxies.
+async fn api(proxies: &TestCa, token: &str) -> FakeApi {
     let api = FakeApi::start().await;
     api.trust(&[
         ("requestheader-client-ca-file", &proxies.pem()),
@@ -126,6 +152,7 @@ async fn api(proxies: &TestCa) -> FakeApi {
         ("requestheader-extra-headers-prefix", r#"["X-Remote-Extra-"]"#),
     ]);
     let [(_, user), ..] = READER;
+    api.give_token(token, user, &["system:serviceaccounts", "system:serviceaccounts:kube-system"]);
     api.allow(&format!(
         "{user} get custom.metrics.k8s.io/v1beta2 miniclusters.flux-framework.org node_up_count \
          mc0 hpc"
@@ -149,12 +176,20 @@ async fn fill(gateway: &TestGateway, miniclusters: usize) -> Vec<FakeCollector> 
     collectors
 }
 
-/// Reads as fast as it goes for one turn, on new connections.
-async fn turn(client: &Client, protocol: Protocol, connections: usize) -> Spread {
+/// A read with these headers.
+fn with(headers: &[(&'static str, &str)]) -> Read {
     let mut request = get(&metric_path("mc0", "node_up_count"));
-    for (name, value) in READER {
-        request.headers_mut().append(name, HeaderValue::from_static(value));
+    for (name, value) in headers {
+        let value = HeaderValue::from_str(value).expect("a header");
+        request.headers_mut().append(*name, value);
     }
+    request
+}
+
+/// Reads as fast as it goes for one turn, on new connections. Tells also how long processors were busy
+/// with it.
+async fn turn(row: &Row, protocol: Protocol, connections: usize) -> (Spread, Duration) {
+    let (client, request) = (&row.client, &row.request);
     let mut ready = Vec::new();
     for _ in 0..connections {
         let mut connection = match protocol {
@@ -163,18 +198,18 @@ async fn turn(client: &Client, protocol: Protocol, connections: usize) -> Spread
         }
         .expect("a connection");
         for _ in 0..WARM_UP {
-            read(&mut connection, &request).await;
+            read(&mut connection, request).await;
         }
         ready.push(connection);
     }
-    let end = Instant::now() + TURN;
+    let (end, busy) = (Instant::now() + TURN, busy());
     let mut tasks: JoinSet<_> =
         ready.into_iter().map(|c| read_until(c, request.clone(), end)).collect();
     let mut all = Spread::default();
     while let Some(spread) = tasks.join_next().await {
         all.merge(&spread.expect("no reader panics"));
     }
-    all
+    (all, self::busy().saturating_sub(busy))
 }
 
 async fn read_until(mut connection: Connection, request: Read, end: Instant) -> Spread {
@@ -194,23 +229,24 @@ async fn read(connection: &mut Connection, request: &Read) {
     assert_eq!(answer.expect("an answer").status, 200);
 }
 
-fn print(protocol: Protocol, connections: usize, servers: &mut [Server]) {
-    let bare = servers.first().map(|bare| bare.rates.clone()).unwrap_or_default();
-    for server in servers {
-        let rates = std::mem::take(&mut server.rates);
+fn print(protocol: Protocol, connections: usize, group: &mut [Row]) {
+    let bare = group.first().map(|bare| bare.rates.clone()).unwrap_or_default();
+    for row in group {
+        let rates = std::mem::take(&mut row.rates);
         // The servers of one round met the same machine.
         let ratios = rates.iter().zip(&bare).map(|(own, bare)| own / bare).collect();
-        let mut spread = std::mem::take(&mut server.spread);
+        let mut spread = std::mem::take(&mut row.spread);
         println!(
-            "  {:<8} {connections:>6}  {:<27} {:>9.0} {:>8.0} {:>8.0} {:>6.2}",
+            "  {:<8} {connections:>6}  {:<27} {:>9.0} {:>8.0} {:>8.0} {:>8.1} {:>6.2}",
             match protocol {
                 Protocol::Http1 => "HTTP/1.1",
                 Protocol::Http2 => "HTTP/2",
             },
-            server.name,
+            row.name,
             median(rates),
             micros(spread.percentile(50)),
             micros(spread.percentile(99)),
+            micros(each(std::mem::take(&mut row.busy), spread.len())),
             median(ratios),
         );
     }

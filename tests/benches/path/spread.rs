@@ -33,6 +33,22 @@ pub(crate) fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.get(numbers.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
+/// How long processors have been busy with this process, to 10 ms.
+pub(crate) fn busy() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
+    // The second field is a name in parentheses; those of times in and for this process come 12th and
+    // 13th after it, in hundredths of a second.
+    let (_, fields) = stat.rsplit_once(')').expect("a name");
+    let times = fields.split_whitespace().skip(11).take(2);
+    let ticks: u64 = times.map(|time| time.parse::<u64>().expect("a number")).sum();
+    Duration::from_millis(ticks * 10)
+}
+
+/// The share of one in a time that many have taken.
+pub(crate) fn each(time: Duration, count: usize) -> Duration {
+    time / u32::try_from(count.max(1)).unwrap_or(u32::MAX)
+}
+
 /// Microseconds, for a table.
 pub(crate) fn micros(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e6

@@ -1,7 +1,7 @@
 //! The way to the Kubernetes API server: found, read and checked once, at the start.
 //!
 //! ```text
-//!  --kubernetes, --kubeconfig ──▶ Reach ──▶ connect ──▶ Kubernetes ──▶ pods
+//!  --kubernetes, --kubeconfig ──▶ Reach ──▶ connect ──▶ Kubernetes ──▶ pods, auth
 //! ```
 //!
 //! Nothing is asked of the API server here, so that a gateway starts while it is down.
@@ -18,6 +18,10 @@ use kube::{
     config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError},
 };
 use thiserror::Error;
+
+mod refused;
+
+pub use refused::{Refused, reason, reason_of_watch};
 
 /// How long a connection to the API server may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use super::{
     digest::Digest,
     question::Question,
-    review::{self, Unanswered},
+    review::{self, Complaint, Unanswered},
     user::{Reader, UNAUTHENTICATED, User},
 };
 use crate::kubernetes::Kubernetes;
@@ -47,6 +47,7 @@ pub(super) struct Access {
     slots: Semaphore,
     slots_of_strangers: Semaphore,
     known: Cache<Digest, Decision>,
+    complaint: Complaint,
 }
 
 impl Access {
@@ -56,6 +57,7 @@ impl Access {
             slots: Semaphore::new(REVIEWS),
             slots_of_strangers: Semaphore::new(REVIEWS_OF_STRANGERS),
             known: Cache::builder().max_capacity(MAX_DECISIONS).time_to_live(lasts).build(),
+            complaint: Complaint::of("cannot ask what those who read may, so that nobody may"),
         }
     }
 
@@ -92,7 +94,9 @@ impl Access {
         let review = SubjectAccessReview { spec, ..SubjectAccessReview::default() };
         let slots =
             if user.is_in(UNAUTHENTICATED) { &self.slots_of_strangers } else { &self.slots };
-        let status = review::ask(&self.api, slots, &review).await?.status.unwrap_or_default();
+        let asked = review::ask(&self.api, slots, &review).await;
+        self.complaint.note(&asked);
+        let status = asked?.status.unwrap_or_default();
         if status.allowed && status.denied != Some(true) {
             return Ok(Decision::Allowed);
         }

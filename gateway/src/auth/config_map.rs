@@ -14,11 +14,15 @@ use kube::{
 use tokio::sync::watch;
 
 use super::trust::Shared;
-use crate::kubernetes::{Kubernetes, WATCH_DURATION};
+use crate::kubernetes::{Kubernetes, Refused, WATCH_DURATION, reason_of_watch};
 
 /// Where kube-apiserver says whom the servers behind it may believe.
 const NAMESPACE: &str = "kube-system";
 const NAME: &str = "extension-apiserver-authentication";
+
+/// What does not work while the watch does not.
+const WHAT: &str = "cannot watch ConfigMap kube-system/extension-apiserver-authentication, by which it \
+                    is known whose certificates to believe";
 
 /// Keeps `trust` what the ConfigMap says, for ever. Says in `known` when it was looked at for the
 /// first time.
@@ -29,7 +33,7 @@ pub async fn follow(kubernetes: &Kubernetes, trust: &Shared, known: &watch::Send
     let api = Api::<ConfigMap>::namespaced(kubernetes.client(), NAMESPACE);
     // Attempts to reach the API server come 0.8 s to 30 s apart.
     let events = watcher(api, config).default_backoff();
-    Follow { trust, known, seen: false, complained: false }.run(events).await;
+    Follow { trust, known, seen: false, refused: Refused::default() }.run(events).await;
 }
 
 struct Follow<'a> {
@@ -37,8 +41,8 @@ struct Follow<'a> {
     known: &'a watch::Sender<bool>,
     /// Whether the list that is being read has the ConfigMap.
     seen: bool,
-    /// Whether the last attempt failed, and that was said.
-    complained: bool,
+    /// What was said of attempts that failed.
+    refused: Refused,
 }
 
 impl Follow<'_> {
@@ -51,11 +55,7 @@ impl Follow<'_> {
             match event {
                 Ok(event) => self.apply(event),
                 // The stream reconnects by itself; what is trusted stays.
-                Err(error) => {
-                    if !std::mem::replace(&mut self.complained, true) {
-                        complain(&error);
-                    }
-                }
+                Err(error) => self.refused.say(WHAT, &reason_of_watch(&error)),
             }
         }
     }
@@ -63,7 +63,7 @@ impl Follow<'_> {
     fn apply(&mut self, event: Event<ConfigMap>) {
         // Each attempt begins with this one, whatever becomes of it.
         if !matches!(event, Event::Init) {
-            self.complained = false;
+            self.refused.over();
         }
         match event {
             Event::Init => self.seen = false,
@@ -100,25 +100,5 @@ impl Follow<'_> {
             "certificates of clients are believed as kube-apiserver says"
         );
         self.trust.publish(next);
-    }
-}
-
-fn complain(error: &watcher::Error) {
-    let status = match error {
-        watcher::Error::InitialListFailed(kube::Error::Api(status))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-        | watcher::Error::WatchError(status) => Some(status),
-        _ => None,
-    };
-    if status.is_some_and(|status| status.code == 403) {
-        tracing::error!(
-            "may not read ConfigMap {NAMESPACE}/{NAME}: bind Role {NAME}-reader in {NAMESPACE} to \
-             the gateway's account; until then nobody is believed who comes by kube-apiserver"
-        );
-    } else {
-        tracing::warn!(
-            error = error as &dyn std::error::Error,
-            "the watch of ConfigMap {NAMESPACE}/{NAME} is interrupted"
-        );
     }
 }

@@ -3,12 +3,18 @@
 //! Each is a bounded number at a time, and tried again while the API server has a bad moment. Who
 //! waits for it has a deadline, and drops it then.
 
-use std::{fmt::Debug, time::Duration};
+use std::{
+    fmt::Debug,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use kube::{Api, Resource, api::PostParams};
 use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
 use tokio::{sync::Semaphore, time::sleep};
+
+use crate::kubernetes::{Refused, reason};
 
 /// The pause before the second attempt; each later one is 1.5 times as long, and each a fifth
 /// longer or shorter. With the deadline of a read there is time for three attempts.
@@ -18,6 +24,29 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 #[derive(Clone, Debug, Error)]
 #[error("the Kubernetes API server did not answer: {0}")]
 pub struct Unanswered(String);
+
+/// What is said of reviews of one kind that are not answered: a line, until one is.
+#[derive(Debug)]
+pub(super) struct Complaint {
+    what: &'static str,
+    refused: Mutex<Refused>,
+}
+
+impl Complaint {
+    /// One that says what does not work.
+    pub(super) fn of(what: &'static str) -> Self {
+        Self { what, refused: Mutex::default() }
+    }
+
+    /// Says why there was no answer, or notes that there was.
+    pub(super) fn note<T>(&self, asked: &Result<T, Unanswered>) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        match asked {
+            Ok(_) => refused.over(),
+            Err(Unanswered(why)) => refused.say(self.what, why),
+        }
+    }
+}
 
 /// Asks the API server, when there is a slot.
 ///
@@ -42,7 +71,7 @@ where
                 sleep(pause.mul_f64(0.8 + 0.4 * fastrand::f64())).await;
                 pause = pause.mul_f64(1.5);
             }
-            Err(error) => return Err(Unanswered(error.to_string())),
+            Err(error) => return Err(Unanswered(reason(&error))),
         }
     }
 }

@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use super::{
     User,
     digest::{self, Digest},
-    review::{self, Unanswered},
+    review::{self, Complaint, Unanswered},
     user::Reader,
 };
 use crate::kubernetes::Kubernetes;
@@ -63,6 +63,7 @@ pub(super) struct Tokens {
     key: hmac::Key,
     /// By digests that only this process can make. `None`: nobody's.
     known: Cache<Digest, Option<Arc<Reader>>>,
+    complaint: Complaint,
 }
 
 impl Tokens {
@@ -72,6 +73,7 @@ impl Tokens {
             slots: Semaphore::new(TOKEN_REVIEWS),
             key,
             known: Cache::builder().max_capacity(MAX_TOKENS).time_to_live(lasts).build(),
+            complaint: Complaint::of("cannot ask whose tokens are, so that nobody may read by one"),
         }
     }
 
@@ -93,7 +95,9 @@ impl Tokens {
     async fn ask(&self, token: &Token) -> Result<Option<Arc<Reader>>, Unanswered> {
         let spec = TokenReviewSpec { token: Some(token.0.clone()), audiences: None };
         let review = TokenReview { spec, ..TokenReview::default() };
-        let status = review::ask(&self.api, &self.slots, &review).await?.status.unwrap_or_default();
+        let asked = review::ask(&self.api, &self.slots, &review).await;
+        self.complaint.note(&asked);
+        let status = asked?.status.unwrap_or_default();
         let user = status.user.filter(|_| status.authenticated == Some(true));
         Ok(user.map(|user| Arc::new(User::from(user).authenticated().into())))
     }

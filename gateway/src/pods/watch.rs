@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use super::{Known, MAX_OUTAGE, MAX_PODS, Pod, Pods, SELECTOR, Shared, Stage, Unknown};
-use crate::kubernetes::{Kubernetes, WATCH_DURATION};
+use crate::kubernetes::{Kubernetes, Refused, WATCH_DURATION, reason_of_watch};
 
 /// Pods in one answer to a list: at 10 KiB each about 5 MiB.
 const PAGE: u32 = 500;
@@ -25,6 +25,10 @@ const PAGE: u32 = 500;
 /// The shortest time between two states: a burst of ten thousand events costs ten states a second,
 /// each of a few milliseconds.
 const PUBLISH_INTERVAL: Duration = Duration::from_millis(100);
+
+/// What does not work while the watch does not.
+const WHAT: &str =
+    "cannot watch pods, by which metrics of pods and sums over a namespace are found";
 
 /// How long pods that were too many are left alone before they are counted again.
 const TOO_MANY_PAUSE: Duration = Duration::from_secs(60);
@@ -78,6 +82,8 @@ struct Watch<'a> {
     is_listed: bool,
     /// Since when there are errors alone.
     failing: Option<Instant>,
+    /// What was said of them.
+    refused: Refused,
     /// When a change is published; `None` while there is none.
     due: Option<Instant>,
     published: Option<Instant>,
@@ -108,6 +114,7 @@ impl<'a> Watch<'a> {
             known: Arc::default(),
             is_listed: false,
             failing: None,
+            refused: Refused::default(),
             due: None,
             published: None,
         }
@@ -131,7 +138,7 @@ impl<'a> Watch<'a> {
                     }
                     Some(Err(_)) if self.is_outage() && self.is_listed => return Stop::Outage,
                     // The stream reconnects by itself; what is known stays.
-                    Some(Err(error)) => complain(&error),
+                    Some(Err(error)) => self.refused.say(WHAT, &reason_of_watch(&error)),
                     None => return Stop::Outage,
                 },
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
@@ -145,6 +152,7 @@ impl<'a> Watch<'a> {
         // A list that begins has not succeeded.
         if !matches!(event, Event::Init) {
             self.failing = None;
+            self.refused.over();
         }
         match event {
             Event::Init => self.listing.clear(),
@@ -222,19 +230,6 @@ impl<'a> Watch<'a> {
             self.parting.clear();
             self.change();
         }
-    }
-}
-
-/// Says what the API server said, or why it said nothing.
-fn complain(error: &watcher::Error) {
-    use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
-    let what = "the watch of pods is interrupted";
-    match error {
-        InitialListFailed(kube::Error::Api(status))
-        | WatchStartFailed(kube::Error::Api(status))
-        | WatchFailed(kube::Error::Api(status))
-        | WatchError(status) => tracing::warn!(error = status.message, "{what}"),
-        other => tracing::warn!(error = other as &dyn std::error::Error, "{what}"),
     }
 }
 

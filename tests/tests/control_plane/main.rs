@@ -9,4 +9,5 @@ mod kubectl;
 mod readers;
 mod reads;
 mod replicas;
+mod rights;
 mod start;

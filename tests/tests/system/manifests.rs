@@ -158,8 +158,7 @@ fn external_metrics_are_served_where_the_component_registers_them_and_nowhere_el
 fn the_gateway_may_read_pods_and_ask_about_readers_and_nothing_else() {
     let base = read("base");
     let role = find(&base, "ClusterRole", "fluxgauge-gateway");
-    let pods =
-        json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}]);
+    let pods = json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]}]);
     assert_eq!(role["rules"], pods);
     let account = text(&pod(&base)["serviceAccountName"]);
     find(&base, "ServiceAccount", account);

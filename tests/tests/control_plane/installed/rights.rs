@@ -31,8 +31,8 @@ fn a_gateway_knows_pods_by_the_rights_of_its_manifest_and_says_so_when_it_has_no
         })
         .await;
         let refused: Value = serde_json::from_str(&refused).unwrap();
-        assert_eq!(refused["message"], "the watch of pods is interrupted");
-        assert_eq!(refused["error"], FORBIDDEN);
+        let message = refused["message"].as_str().unwrap();
+        assert!(message.starts_with("cannot watch pods, by which") && message.ends_with(FORBIDDEN));
         let ready = client(cluster, &without).get("/readyz").await;
         let text = String::from_utf8_lossy(&ready.body).into_owned();
         assert!(ready.status == 500 && text.contains("[-]pods failed"), "{text}");

@@ -11,6 +11,7 @@ use fluxgauge_gateway::args::{Args, Config};
 use serde_json::{Value, json};
 
 mod examples;
+mod network_policies;
 
 /// The label by which all that is installed is found, and removed.
 const PART_OF: &str = "app.kubernetes.io/part-of";
@@ -204,19 +205,43 @@ fn every_object_names_its_namespace() {
 }
 
 #[test]
-fn pods_of_the_gateway_keep_the_restricted_standard_of_their_namespace() {
+fn every_pod_keeps_the_restricted_standard_of_its_namespace() {
     let base = read("base");
     let labels = &find(&base, "Namespace", &namespace())["metadata"]["labels"];
     assert_eq!(labels["pod-security.kubernetes.io/enforce"], "restricted");
-    let pod = pod(&base);
-    assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
-    assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault");
-    let rights = json!({
-        "allowPrivilegeEscalation": false,
-        "readOnlyRootFilesystem": true,
-        "capabilities": {"drop": ["ALL"]},
-    });
-    assert_eq!(container(&base)["securityContext"], rights);
+    let mut pods = 0;
+    for folder in ["base", "components/external-metrics", "components/view-role", "examples"] {
+        for object in read(folder) {
+            // Of a Deployment, a Job and the like; a CronJob's is one level deeper.
+            let spec = &object["spec"];
+            let templates = [&spec["template"], &spec["jobTemplate"]["spec"]["template"]];
+            for pod in templates.into_iter().filter_map(|template| template.get("spec")) {
+                is_restricted(pod);
+                pods += 1;
+            }
+            assert_ne!(object["kind"], "Pod", "{folder}: a pod by itself is not made again");
+        }
+    }
+    assert!(pods > 0);
+}
+
+/// Checks that a pod has no power that it does not need.
+fn is_restricted(pod: &Value) {
+    assert_eq!(pod["securityContext"]["runAsNonRoot"], true, "{pod}");
+    assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault", "{pod}");
+    for shared in ["hostNetwork", "hostPID", "hostIPC"] {
+        assert_eq!(pod[shared], Value::Null, "{pod}");
+    }
+    let containers = ["containers", "initContainers"].into_iter();
+    for container in containers.filter_map(|key| pod[key].as_array()).flatten() {
+        let rights = json!({
+            "allowPrivilegeEscalation": false,
+            "readOnlyRootFilesystem": true,
+            "capabilities": {"drop": ["ALL"]},
+        });
+        assert_eq!(container["securityContext"], rights, "{container}");
+        assert_ne!(container["resources"]["limits"]["memory"], Value::Null, "{container}");
+    }
 }
 
 #[test]

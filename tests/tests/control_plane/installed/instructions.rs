@@ -29,6 +29,7 @@ fn the_instructions_install_and_remove_everything_without_a_warning() {
         let read = cluster.follow("4. A MiniCluster").await;
         assert!(read.contains(r#""value":"4""#), "{read}");
         cluster.follow("5. An autoscaler").await;
+        cluster.follow("6. Network policies").await;
         delete_a_namespace(cluster).await;
         drop(collectors);
 

@@ -44,6 +44,14 @@ fn the_collector_is_the_last_container_and_keeps_its_own_entry_point() {
     assert_eq!(collector["command"], Value::Null, "it would be ignored");
     assert_eq!(collector["ports"], Value::Null, "the operator would make a Service");
     assert_eq!(collector["resources"]["requests"], collector["resources"]["limits"]);
+    // Root, as brokers want it, and nothing of what root can do.
+    let rights = json!({
+        "allowPrivilegeEscalation": false,
+        "readOnlyRootFilesystem": true,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
+    });
+    assert_eq!(collector["securityContext"], rights);
     let tag = &kustomization("base")["images"][0]["newTag"];
     assert!(text(&collector["image"]).ends_with(&format!("/fluxgauge-collector:{}", text(tag))));
     let runs_flux = others.iter().filter(|container| container["runFlux"] == true);

@@ -1,6 +1,7 @@
 use std::fs;
 
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
 use super::{test_ca::TestCa, *};
 

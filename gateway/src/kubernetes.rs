@@ -1,7 +1,7 @@
 //! The way to the Kubernetes API server: found, read and checked once, at the start.
 //!
 //! ```text
-//!  --kubernetes, --kubeconfig ──▶ Reach ──▶ connect ──▶ Kubernetes ──▶ pods, auth
+//!  --kubernetes, --kubeconfig ──▶ Reach ──▶ connect ──▶ Kubernetes ──▶ pods, auth, authority
 //! ```
 //!
 //! Nothing is asked of the API server here, so that a gateway starts while it is down.
@@ -20,8 +20,10 @@ use kube::{
 use thiserror::Error;
 
 mod refused;
+mod single;
 
 pub use refused::{Refused, reason, reason_of_watch};
+pub use single::single;
 
 /// How long a connection to the API server may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

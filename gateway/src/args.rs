@@ -11,11 +11,13 @@ use clap::{
 };
 use metrics_api::group_version::Group;
 
-use crate::{auth::Policy, kubernetes::Reach, telemetry::Logs};
+use crate::{auth::Policy, authority, kubernetes::Reach, telemetry::Logs};
 
 mod check;
+mod secret;
 
 use check::Check;
+pub use secret::SecretArgs;
 
 /// The exit status for bad configuration: `EX_USAGE` of sysexits(3).
 pub const EX_USAGE: u8 = 64;
@@ -33,7 +35,10 @@ pub const MAX_CONNECTIONS: usize = 65_535;
 
 const EXAMPLES: &str = "\
 Examples:
-  In a cluster, with a certificate from a mounted Secret, on the usual ports:
+  In a cluster, with a CA of its own, whose certificates it keeps in a Secret and renews:
+    fluxgauge-gateway --tls-secret fluxgauge-serving
+
+  With a certificate in files, such as those of a mounted Secret:
     fluxgauge-gateway --tls-cert /certs/tls.crt --tls-key /certs/tls.key
 
   The same by environment:
@@ -83,6 +88,10 @@ pub struct Args {
     /// Let --plain-http serve on any address: everyone on the way can read and forge metrics.
     #[arg(long, env = "FLUXGAUGE_PLAIN_HTTP_ANYWHERE", value_parser = BoolishValueParser::new())]
     pub plain_http_anywhere: bool,
+
+    /// Instead of files: a certificate in a Secret.
+    #[command(flatten)]
+    pub secret: SecretArgs,
 
     /// How long a value is served after it was last proved. Collectors are told it, and prove each
     /// source four times as often.
@@ -183,8 +192,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where collectors report.
     pub ingest_listen: SocketAddr,
-    /// The certificate to serve with; `None`: plain HTTP.
-    pub tls: Option<TlsFiles>,
+    /// What to serve with.
+    pub tls: Tls,
     /// How long a value is served after it was last proved.
     pub max_age: Duration,
     /// The wish for the time between samples.
@@ -211,6 +220,17 @@ pub struct Config {
     pub max_collectors: usize,
     /// What is logged, and how.
     pub logs: Logs,
+}
+
+/// What to serve with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// Plain HTTP.
+    Off,
+    /// A certificate in files.
+    Files(TlsFiles),
+    /// A certificate in a Secret.
+    Secret(authority::Config),
 }
 
 /// A certificate chain and its key.

@@ -1,7 +1,8 @@
 //! Takes what collectors report and serves it as Kubernetes metrics APIs.
 //!
 //! ```text
-//!  kube-apiserver ──list, watch──▶ pods ──┐
+//!  kube-apiserver ◀── authority: the certificate, and who trusts it
+//!        └───────────list, watch──▶ pods ──┐
 //!                                         ▼
 //!  collectors ──gRPC──▶ ingest ──▶ store ──▶ query ──▶ api ──REST──▶ kube-apiserver, people
 //!                         │                              │▲
@@ -10,13 +11,19 @@
 //! ```
 //!
 //! Data flows one way, and so do the modules: `model` ← `store` ← {`ingest`, `query`} ← `api`,
-//! `model` ← `pods` ← `query`, and `auth` ← `api`. `serve`, `tls` and `telemetry` carry it and know nothing of it
-//! but `model`. Only this file knows all of them.
+//! `model` ← `pods` ← `query`, and `auth` ← `api`. `serve`, `tls`, `authority` and `telemetry` carry it and know
+//! nothing of it but `model`. Only this file knows all of them.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use fluxgauge_proto::{limits, v1::telemetry_server::TelemetryServer};
+use futures_util::FutureExt as _;
 use hyper_util::service::TowerToHyperService;
+use metrics_api::group_version::GroupVersion;
+use rustls::{
+    ServerConfig,
+    server::{WebPkiClientVerifier, danger::ClientCertVerifier},
+};
 use thiserror::Error;
 use tokio::{
     net::TcpListener,
@@ -27,8 +34,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     api::{Api, Health, State},
-    args::Config,
+    args::{Config, Tls},
     auth::{Policy, PolicyError, Readers},
+    authority::{Authority, AuthorityError},
     clock::Clock,
     ingest::Ingest,
     kubernetes::{Kubernetes, ReachError},
@@ -44,6 +52,7 @@ use crate::{
 pub mod api;
 pub mod args;
 pub mod auth;
+pub mod authority;
 pub mod clock;
 pub mod ingest;
 pub mod kubernetes;
@@ -64,6 +73,10 @@ const REMEMBERED_MAX_AGES: u32 = 10;
 /// server that is restarted is back by then; one that is not needs no metrics from anybody.
 const PODS_PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long connections wait at first for a certificate that clients can trust: an API server that is
+/// there answers in milliseconds. Probes are answered without one after that.
+const CERTIFICATE_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Why a gateway could not start.
 #[derive(Debug, Error)]
 pub enum StartError {
@@ -81,6 +94,9 @@ pub enum StartError {
     /// The certificate cannot be served with.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// There is no way to a certificate in a Secret.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
     /// Kubernetes is to be asked, and there is no way to it.
     #[error(transparent)]
     Kubernetes(#[from] ReachError),
@@ -95,11 +111,82 @@ pub struct Gateway {
     config: Config,
     api: TcpListener,
     ingest: TcpListener,
-    certificate: Option<Certificate>,
+    certificate: Served,
     kubernetes: Option<Kubernetes>,
     trust: auth::trust::Shared,
     readers: Readers,
     store: Arc<Store>,
+}
+
+/// What a gateway serves with.
+#[derive(Debug)]
+enum Served {
+    Plain,
+    Files(Certificate),
+    Secret(Box<Authority>),
+}
+
+impl Served {
+    /// Reads files; a Secret is read later.
+    fn new(config: &Config, kubernetes: Option<&Kubernetes>) -> Result<Self, StartError> {
+        let clients: Arc<dyn ClientCertVerifier> = match config.readers {
+            Policy::Kubernetes => Arc::new(AnyClient::new()),
+            Policy::TokenFile(_) | Policy::Anybody => WebPkiClientVerifier::no_client_auth(),
+        };
+        Ok(match &config.tls {
+            Tls::Off => Self::Plain,
+            Tls::Files(files) => {
+                let loader = Loader::new(&files.cert, &files.key);
+                Self::Files(loader.with_client_verifier(clients).load()?)
+            }
+            Tls::Secret(secret) => {
+                let versions = GroupVersion::of(config.groups);
+                let names = versions.map(|api| format!("{}.{}", api.version(), api.group().name()));
+                let (secret, names, clock) = (secret.clone(), names.collect(), Clock::system());
+                Self::Secret(Box::new(Authority::new(secret, kubernetes, names, clients, clock)?))
+            }
+        })
+    }
+
+    /// The configuration for the next handshake, where there are any.
+    fn current(&self) -> Option<watch::Receiver<Arc<ServerConfig>>> {
+        match self {
+            Self::Plain => None,
+            Self::Files(certificate) => Some(certificate.current()),
+            Self::Secret(authority) => Some(authority.current()),
+        }
+    }
+
+    /// Whether clients can trust it.
+    fn known(&self) -> watch::Receiver<bool> {
+        match self {
+            Self::Plain | Self::Files(_) => watch::channel(true).1,
+            Self::Secret(authority) => authority.known(),
+        }
+    }
+
+    /// Waits for [`CERTIFICATE_PATIENCE`], and no longer than until clients can trust it.
+    fn first(&self, drain: &CancellationToken) -> impl Future<Output = ()> + use<> {
+        let (mut known, drain) = (self.known(), drain.clone());
+        async move {
+            let known = known.wait_for(|known| *known);
+            let known = tokio::time::timeout(CERTIFICATE_PATIENCE, known);
+            if let Some(Err(_)) = drain.run_until_cancelled(known).await {
+                tracing::warn!("answering probes without a certificate that clients can trust");
+            }
+        }
+    }
+
+    /// Exchanges it until `drain`.
+    async fn follow(self, drain: CancellationToken) {
+        match self {
+            Self::Plain => {}
+            Self::Files(certificate) => certificate.follow(drain).await,
+            Self::Secret(authority) => {
+                let _: Option<()> = drain.run_until_cancelled(Box::pin(authority.follow())).await;
+            }
+        }
+    }
 }
 
 /// When a gateway ends.
@@ -121,16 +208,7 @@ impl Gateway {
         let kubernetes = kubernetes::connect(&config.kubernetes).await?;
         let trust = auth::trust::Shared::default();
         let readers = Readers::new(&config.readers, kubernetes.as_ref(), &trust)?;
-        let certificate = match &config.tls {
-            Some(files) => {
-                let mut loader = Loader::new(&files.cert, &files.key);
-                if config.readers == Policy::Kubernetes {
-                    loader = loader.with_client_verifier(Arc::new(AnyClient::new()));
-                }
-                Some(loader.load()?)
-            }
-            None => None,
-        };
+        let certificate = Served::new(&config, kubernetes.as_ref())?;
         Ok(Self {
             api: listen("--listen", config.listen).await?,
             ingest: listen("--ingest-listen", config.ingest_listen).await?,
@@ -159,9 +237,7 @@ impl Gateway {
         let drain = CancellationToken::new();
         let (state, health) = watch::channel(State::WarmingUp);
 
-        let transport = certificate
-            .as_ref()
-            .map_or(Transport::Plain, |certificate| Transport::Tls(certificate.current()));
+        let transport = certificate.current().map_or(Transport::Plain, Transport::Tls);
         let rules =
             Rules { max_age: config.max_age, service_aliases: config.service_aliases.clone() };
         let pods = pods::Shared::default();
@@ -171,7 +247,7 @@ impl Gateway {
         let (pods_known, known) = watch::channel(kubernetes.is_none());
         let asks_kubernetes = config.readers == Policy::Kubernetes;
         let (trust_known, trusted) = watch::channel(!asks_kubernetes);
-        let health = Health::new(health, known, trusted);
+        let health = Health::new(health, known, trusted, certificate.known());
         let rest = Api::new(Arc::clone(&store), pods.clone(), rules, health);
         let rest = api::Service::new(rest.with_groups(config.groups), clock);
         let grpc = TelemetryServer::new(Ingest {
@@ -194,21 +270,22 @@ impl Gateway {
         };
         let of_collectors =
             Limits { connections: config.max_collectors, max_age: None, ..of_readers };
+        let first = certificate.first(&drain).shared();
         tokio::join!(
-            serve::serve(
+            first.clone().then(|()| serve::serve(
                 api,
                 transport.clone(),
                 of_readers,
                 move |peer: Peer| rest.on(readers.on(peer.certificates), peer.leave),
                 drain.clone()
-            ),
-            serve::serve(
+            )),
+            first.then(|()| serve::serve(
                 ingest,
-                transport,
+                transport.clone(),
                 of_collectors,
                 move |_| TowerToHyperService::new(grpc.clone()),
                 drain.clone()
-            ),
+            )),
             live(&state, &config, &shutdown, &drain),
             forget(&store, &pods, config.max_age, &drain),
             async {
@@ -223,11 +300,7 @@ impl Gateway {
                     let _: Option<()> = drain.run_until_cancelled(Box::pin(follow)).await;
                 }
             },
-            async {
-                if let Some(certificate) = certificate {
-                    certificate.follow(drain.clone()).await;
-                }
-            },
+            certificate.follow(drain.clone()),
         );
     }
 }

@@ -18,6 +18,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::{
     Gateway, Shutdown, StartError,
     args::{Args, Config, EX_USAGE},
+    authority::AuthorityError,
     telemetry::{Environment, LogFormat, Telemetry},
 };
 
@@ -52,9 +53,11 @@ pub fn main(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Exit
         Err(error) => {
             complain(&format_args!("{error:#}"));
             match error.downcast_ref() {
-                Some(StartError::Kubernetes(_) | StartError::Readers(_)) => {
-                    ExitCode::from(EX_USAGE)
-                }
+                Some(
+                    StartError::Kubernetes(_)
+                    | StartError::Readers(_)
+                    | StartError::Authority(AuthorityError::NoKubernetes),
+                ) => ExitCode::from(EX_USAGE),
                 _ => ExitCode::FAILURE,
             }
         }

@@ -28,17 +28,20 @@ pub struct Health {
     state: watch::Receiver<State>,
     pods: watch::Receiver<bool>,
     authentication: watch::Receiver<bool>,
+    certificate: watch::Receiver<bool>,
 }
 
 impl Health {
     /// Tells probes the newest state, whether the pods of MiniClusters are known or no longer waited
-    /// for, and whether it is known whom to believe who reads.
+    /// for, whether it is known whom to believe who reads, and whether there is a certificate that
+    /// clients can trust.
     pub const fn new(
         state: watch::Receiver<State>,
         pods: watch::Receiver<bool>,
         authentication: watch::Receiver<bool>,
+        certificate: watch::Receiver<bool>,
     ) -> Self {
-        Self { state, pods, authentication }
+        Self { state, pods, authentication, certificate }
     }
 
     pub(super) fn answer(
@@ -52,6 +55,7 @@ impl Health {
             Endpoint::Healthz | Endpoint::Livez => &[("ping", true)],
             Endpoint::Readyz => &[
                 ("ping", true),
+                ("certificate", *self.certificate.borrow()),
                 ("warm-up", state != State::WarmingUp),
                 ("pods", *self.pods.borrow()),
                 ("authentication", *self.authentication.borrow()),

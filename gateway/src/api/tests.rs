@@ -33,6 +33,8 @@ pub(super) struct Fixture {
     pods: pods::Shared,
     pods_known: watch::Sender<bool>,
     trust_known: watch::Sender<bool>,
+    /// Whether clients can trust the certificate.
+    certified: watch::Sender<bool>,
 }
 
 /// A MiniCluster of a fixture. It has the queue `batch`.
@@ -99,9 +101,10 @@ impl Fixture {
         let (pods_known, known) = watch::channel(true);
         let pods = pods::Shared::default();
         let (trust_known, trusted) = watch::channel(true);
-        let health = Health::new(health, known, trusted);
+        let (certified, certificate) = watch::channel(true);
+        let health = Health::new(health, known, trusted, certificate);
         let api = Api::new(store, pods.clone(), rules, health);
-        Self { api, now, state, pods, pods_known, trust_known }
+        Self { api, now, state, pods, pods_known, trust_known, certified }
     }
 
     fn answer(&self, request: http::request::Builder, now: Moment) -> Answer {
@@ -490,7 +493,7 @@ fn probes_follow_the_state_and_discovery_does_not() {
         answers("/readyz?verbose"),
         (
             200,
-            "[+]ping ok\n[+]warm-up ok\n[+]pods ok\n[+]authentication ok\n[+]shutdown ok\n\
+            "[+]ping ok\n[+]certificate ok\n[+]warm-up ok\n[+]pods ok\n[+]authentication ok\n[+]shutdown ok\n\
              readyz check passed\n"
                 .into()
         )
@@ -500,7 +503,7 @@ fn probes_follow_the_state_and_discovery_does_not() {
         answers("/readyz"),
         (
             500,
-            "[+]ping ok\n[+]warm-up ok\n[+]pods ok\n[+]authentication ok\n\
+            "[+]ping ok\n[+]certificate ok\n[+]warm-up ok\n[+]pods ok\n[+]authentication ok\n\
              [-]shutdown failed: reason withheld\nreadyz check failed\n"
                 .into()
         )
@@ -523,6 +526,10 @@ fn probes_follow_the_state_and_discovery_does_not() {
     fixture.trust_known.send_replace(false);
     assert_eq!(answers("/readyz").0, 500);
     assert_eq!(answers("/readyz/authentication").0, 500);
+    fixture.trust_known.send_replace(true);
+    fixture.certified.send_replace(false);
+    assert_eq!(answers("/readyz").0, 500);
+    assert_eq!(answers("/readyz/certificate").0, 500);
     assert_eq!(answers("/livez"), (200, "ok".into()));
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use tracing_subscriber::EnvFilter;
 
-use super::{Args, Config, MAX_CONNECTIONS, Problems, TlsFiles};
+use super::{Args, Config, MAX_CONNECTIONS, Problems, Tls, TlsFiles, secret};
 use crate::{
     auth::{Policy, PolicyError},
     kubernetes::Reach,
@@ -30,7 +30,7 @@ impl Check {
         if self.0.is_empty() { Ok(config) } else { Err(Problems(self.0)) }
     }
 
-    fn problem(&mut self, problem: String) {
+    pub(super) fn problem(&mut self, problem: String) {
         self.0.push(problem);
     }
 
@@ -154,18 +154,32 @@ impl Check {
         Logs { format, filter }
     }
 
-    pub(super) fn tls(&mut self, args: &Args) -> Option<TlsFiles> {
+    pub(super) fn tls(&mut self, args: &Args) -> Tls {
         if args.plain_http_anywhere && !args.plain_http {
             self.problem("--plain-http-anywhere means nothing without --plain-http".to_owned());
         }
-        match (file(args.tls_cert.as_ref()), file(args.tls_key.as_ref()), args.plain_http) {
+        let (cert, key) = (file(args.tls_cert.as_ref()), file(args.tls_key.as_ref()));
+        if let Some(secret) = secret::secret(self, &args.secret) {
+            if cert.is_some() || key.is_some() || args.plain_http {
+                self.problem(
+                    "--tls-secret contradicts --tls-cert, --tls-key and --plain-http: give one or \
+                     the other"
+                        .to_owned(),
+                );
+            }
+            if args.kubernetes == "off" {
+                self.problem("--tls-secret contradicts --kubernetes off".to_owned());
+            }
+            return Tls::Secret(secret);
+        }
+        match (cert, key, args.plain_http) {
             (Some(cert), Some(key), false) => {
-                return Some(TlsFiles { cert, key });
+                return Tls::Files(TlsFiles { cert, key });
             }
             (None, None, true) => {}
             (None, None, false) => self.problem(
-                "a certificate is needed: give --tls-cert FILE and --tls-key FILE, or ask for \
-                 --plain-http"
+                "a certificate is needed: give --tls-secret NAME, or --tls-cert FILE and --tls-key \
+                 FILE, or ask for --plain-http"
                     .to_owned(),
             ),
             (Some(_), None, false) => self.problem("--tls-cert needs --tls-key too".to_owned()),
@@ -175,7 +189,7 @@ impl Check {
                     .to_owned(),
             ),
         }
-        None
+        Tls::Off
     }
 
     pub(super) fn addresses(&mut self, config: &Config, loopback_only: bool) {
@@ -202,7 +216,7 @@ fn file(path: Option<&OsString>) -> Option<PathBuf> {
     path.filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
-fn is_dns_label(name: &str) -> bool {
+pub(super) fn is_dns_label(name: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let ends = [name.bytes().next(), name.bytes().next_back()];
     name.len() <= MAX_LABEL_BYTES

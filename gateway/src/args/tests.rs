@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use clap::{CommandFactory as _, Parser as _};
 
 use super::*;
@@ -26,7 +28,7 @@ fn a_certificate_is_all_that_must_be_given_in_a_cluster() {
     let config = config("--tls-cert a --tls-key b").unwrap();
     assert_eq!(config.listen.to_string(), "[::]:8443");
     assert_eq!(config.ingest_listen.to_string(), "[::]:8444");
-    assert_eq!(config.tls, Some(TlsFiles { cert: "a".into(), key: "b".into() }));
+    assert_eq!(config.tls, Tls::Files(TlsFiles { cert: "a".into(), key: "b".into() }));
     assert_eq!(config.max_age, Duration::from_secs(60));
     assert_eq!(config.interval, Duration::from_secs(5));
     let aliases = ["custom-metrics-apiserver", "custom-metrics-service", "flux-service"];
@@ -109,10 +111,63 @@ fn all_problems_are_reported_together() {
 
 #[test]
 fn plain_http_is_served_on_loopback_and_elsewhere_only_by_force() {
-    assert!(
-        config("--plain-http --listen 127.0.0.1:0 --ingest-listen [::1]:0").unwrap().tls.is_none()
+    for flags in [
+        "--plain-http --listen 127.0.0.1:0 --ingest-listen [::1]:0",
+        "--plain-http --plain-http-anywhere",
+    ] {
+        assert_eq!(config(flags).unwrap().tls, Tls::Off, "{flags}");
+    }
+}
+
+#[test]
+fn a_certificate_in_a_secret_needs_its_name_alone() {
+    let secret = |flags: &str| match config(&format!("--tls-secret serving {flags}")).unwrap().tls {
+        Tls::Secret(secret) => secret,
+        other => panic!("{other:?}"),
+    };
+    let default = secret("");
+    assert!(default.own && default.namespace.is_none() && default.publish.is_empty());
+    assert_eq!(
+        [&*default.api_service, &*default.ingest_service],
+        ["fluxgauge-api", "fluxgauge-ingest"]
     );
-    assert!(config("--plain-http --plain-http-anywhere").unwrap().tls.is_none());
+    let day = Duration::from_secs(24 * 60 * 60);
+    assert_eq!((default.terms.certificate, default.terms.ca), (day * 90, day * 1095));
+    let flags = "--namespace= --tls-cert= --tls-key= --tls-name= --publish-ca= --own-ca false";
+    assert_eq!(secret(flags), authority::Config { own: false, ..default });
+    let flags = "--publish-ca b,a --publish-ca a --tls-name A.example,::1 --namespace metrics";
+    let given = secret(flags);
+    let texts = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>().join(" ");
+    assert_eq!(texts(&given.publish), "a b");
+    assert_eq!(texts(&given.names), "::1 a.example");
+    assert_eq!(given.namespace.as_deref(), Some("metrics"));
+    // An empty name asks for none.
+    assert!(matches!(config("--tls-secret= --tls-cert a --tls-key b").unwrap().tls, Tls::Files(_)));
+}
+
+#[test]
+fn bad_flags_of_a_certificate_in_a_secret_say_which_and_why() {
+    let many: Vec<_> = (0..101).map(|number| format!("n{number}")).collect();
+    let cases = [
+        ("--tls-cert a", "--tls-secret contradicts --tls-cert"),
+        (
+            "--plain-http --plain-http-anywhere",
+            "--tls-secret contradicts --tls-cert, --tls-key and",
+        ),
+        ("--kubernetes off --insecure-readers", "--tls-secret contradicts --kubernetes off"),
+        ("--namespace A", "--namespace \"A\" is not a name in Kubernetes"),
+        ("--api-service=", "--api-service \"\" is not a name"),
+        ("--publish-ca a,b_c", "--publish-ca \"b_c\" is not a name"),
+        (&format!("--publish-ca {}", many.join(",")), "--publish-ca names 101 namespaces"),
+        ("--tls-name a..b", "--tls-name \"a..b\" is neither a DNS name nor an IP address"),
+        ("--cert-lifetime 14s", "--cert-lifetime \"14s\" is not from 15s to"),
+        ("--ca-lifetime 269d", "is less than three times --cert-lifetime 2months"),
+    ];
+    for (flags, want) in cases {
+        let error = config(&format!("--tls-secret serving {flags}")).expect_err(flags);
+        assert!(error.contains(want), "{flags}: {error}");
+        assert_eq!(error.lines().count(), 3, "{flags} has one problem: {error}");
+    }
 }
 
 #[test]

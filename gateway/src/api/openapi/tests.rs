@@ -23,7 +23,7 @@ fn api() -> Api {
     let rules = Rules { max_age: Duration::from_secs(60), service_aliases: Vec::new() };
     let (_, health) = watch::channel(State::Ready);
     let (_, known) = watch::channel(true);
-    let health = Health::new(health, known.clone(), known);
+    let health = Health::new(health, known.clone(), known.clone(), known);
     Api::new(Arc::default(), pods::Shared::default(), rules, health)
 }
 

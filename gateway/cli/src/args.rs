@@ -18,7 +18,17 @@ Examples:
     fluxgauge demo --for 20s --dir /tmp/fluxgauge --api-port 8443 &
     curl --cacert /tmp/fluxgauge/ca.crt \\
       -H \"Authorization: Bearer $(cat /tmp/fluxgauge/reader-token)\" \\
-      https://localhost:8443/apis/custom.metrics.k8s.io/v1beta2";
+      https://localhost:8443/apis/custom.metrics.k8s.io/v1beta2
+
+  In a cluster: what collectors should trust, as a file, or as the ConfigMap of a namespace:
+    fluxgauge ca > ca.crt
+    fluxgauge ca --config-map | kubectl -n hpc apply -f -";
+
+const CA_HELP: &str = "\
+The gateway keeps its CA in the ConfigMap fluxgauge-ca of its own namespace, which everybody with a name
+in the cluster may read, and of the namespaces that its --publish-ca lists. Where it is not to write,
+make the ConfigMap by this command, and again at least every four weeks: a new CA is published for a
+month before it signs. Exit status: 0, 64 for bad usage, 1 when the CA cannot be read.";
 
 const DEMO_EXAMPLES: &str = "\
 Examples:
@@ -73,9 +83,35 @@ pub enum Command {
     /// Start a Flux broker simulator, a collector and a gateway, and show the metrics change.
     #[command(after_help = DEMO_EXAMPLES)]
     Demo(Demo),
+    /// Print the CA of a gateway in a cluster, for collectors to trust.
+    #[command(after_help = CA_HELP)]
+    Ca(Ca),
     /// The parts of the demo, each a process of its own.
     #[command(flatten)]
     Part(Part),
+}
+
+/// Print the CA of a gateway in a cluster, for collectors to trust.
+#[derive(Clone, Debug, Args)]
+pub struct Ca {
+    /// The namespace of the gateway.
+    #[arg(
+        long,
+        short,
+        env = "FLUXGAUGE_NAMESPACE",
+        value_name = "NAME",
+        default_value = "fluxgauge"
+    )]
+    pub namespace: String,
+
+    /// Print it as a ConfigMap, for `kubectl apply`.
+    #[arg(long, env = "FLUXGAUGE_CONFIG_MAP", value_parser = clap::builder::BoolishValueParser::new())]
+    pub config_map: bool,
+
+    /// Reach the cluster by the current context of this file [default: that of $KUBECONFIG, or
+    /// ~/.kube/config]
+    #[arg(long, env = "FLUXGAUGE_KUBECONFIG", value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
 }
 
 /// A part of the demo. What follows the name of a daemon are the daemon's own arguments.
@@ -184,7 +220,7 @@ mod tests {
         let cli = Cli::try_parse_from(["fluxgauge", "demo"].iter().chain(args))?;
         match cli.command {
             Command::Demo(demo) => Ok(demo),
-            Command::Part(part) => panic!("{part:?}"),
+            other => panic!("{other:?}"),
         }
     }
 
@@ -200,6 +236,14 @@ mod tests {
         assert_eq!(demo.max_age, Duration::from_secs(10));
         assert!(!demo.kubernetes);
         assert!(demo.length.is_none() && demo.dir.is_none() && demo.flux_uri.is_none());
+    }
+
+    #[test]
+    fn the_ca_is_that_of_the_usual_namespace() {
+        let cli = Cli::try_parse_from(["fluxgauge", "ca"]).unwrap();
+        let Command::Ca(ca) = cli.command else { panic!("{cli:?}") };
+        assert_eq!(ca.namespace, "fluxgauge");
+        assert!(!ca.config_map && ca.kubeconfig.is_none());
     }
 
     #[test]
@@ -224,11 +268,13 @@ mod tests {
     }
 
     #[test]
-    fn every_flag_of_the_demo_has_an_environment_variable() {
+    fn every_flag_has_an_environment_variable() {
         let command = <Cli as clap::CommandFactory>::command();
-        let demo = command.find_subcommand("demo").unwrap();
-        for flag in demo.get_arguments() {
-            assert!(flag.get_env().is_some() || flag.get_id() == "help", "{}", flag.get_id());
+        for name in ["demo", "ca"] {
+            let command = command.find_subcommand(name).unwrap();
+            for flag in command.get_arguments() {
+                assert!(flag.get_env().is_some() || flag.get_id() == "help", "{}", flag.get_id());
+            }
         }
     }
 

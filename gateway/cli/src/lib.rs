@@ -9,7 +9,7 @@
 //!
 //! The three parts are the libraries of the simulator and of the daemons, each in a process of its
 //! own, so that any of them can be killed and the others watched. [`demo::kubernetes`] puts them
-//! around a real control plane.
+//! around a real control plane. [`ca`] prints what collectors in a cluster should trust.
 
 use std::{
     ffi::OsString,
@@ -22,6 +22,7 @@ use clap::Parser as _;
 use crate::args::{Cli, Command, EX_USAGE};
 
 pub mod args;
+pub mod ca;
 pub mod demo;
 mod part;
 
@@ -40,6 +41,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let result = match cli.command {
         Command::Demo(demo) => demo::main(&demo).map(|()| ExitCode::SUCCESS),
+        Command::Ca(args) => ca::main(&args).map(|()| ExitCode::SUCCESS),
         Command::Part(part) => part::main(part, cli.parent),
     };
     result.unwrap_or_else(|error| {

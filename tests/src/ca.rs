@@ -6,8 +6,13 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose, IsCa, KeyPair,
 };
-use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+use rustls::{
+    ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    SupportedProtocolVersion,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    crypto::ring,
+};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject as _};
 use serde_json::Value;
 
 /// The names that certificates are made for. The first one stands for a Service's.
@@ -91,20 +96,79 @@ impl TestCa {
         versions: &[&'static SupportedProtocolVersion],
         pair: Option<&ClientPair>,
     ) -> Arc<ClientConfig> {
-        crate::install_crypto();
-        let mut roots = RootCertStore::empty();
-        roots.add(self.0.der().clone()).unwrap();
-        let config = ClientConfig::builder_with_protocol_versions(versions);
-        let config = config.with_root_certificates(roots);
-        let mut config = match pair {
-            None => config.with_no_client_auth(),
-            Some(ClientPair { certificate, key }) => {
-                let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
-                config.with_client_auth_cert(vec![certificate.clone()], key).unwrap()
-            }
-        };
-        config.alpn_protocols = vec![alpn.as_bytes().to_vec()];
-        Arc::new(config)
+        client_config(&self.pem(), alpn, versions, pair)
+    }
+}
+
+/// What a client needs that trusts the authorities of this bundle alone.
+pub fn client_config(
+    bundle: &str,
+    alpn: &str,
+    versions: &[&'static SupportedProtocolVersion],
+    pair: Option<&ClientPair>,
+) -> Arc<ClientConfig> {
+    crate::install_crypto();
+    let mut roots = RootCertStore::empty();
+    for authority in CertificateDer::pem_slice_iter(bundle.as_bytes()) {
+        roots.add(authority.unwrap()).unwrap();
+    }
+    let config = ClientConfig::builder_with_protocol_versions(versions);
+    let config = config.with_root_certificates(roots);
+    let mut config = match pair {
+        None => config.with_no_client_auth(),
+        Some(ClientPair { certificate, key }) => {
+            let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+            config.with_client_auth_cert(vec![certificate.clone()], key).unwrap()
+        }
+    };
+    config.alpn_protocols = vec![alpn.as_bytes().to_vec()];
+    Arc::new(config)
+}
+
+/// What a kubelet needs to probe: it trusts whoever answers.
+pub fn prober_config() -> Arc<ClientConfig> {
+    crate::install_crypto();
+    let config = ClientConfig::builder().dangerous();
+    let config = config.with_custom_certificate_verifier(Arc::new(AnyServer));
+    Arc::new(config.with_no_client_auth())
+}
+
+/// Takes any certificate of a server.
+#[derive(Debug)]
+struct AnyServer;
+
+impl ServerCertVerifier for AnyServer {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        ring::default_provider().signature_verification_algorithms.supported_schemes()
     }
 }
 

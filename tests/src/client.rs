@@ -18,7 +18,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::{
     TestCa,
-    ca::{ClientPair, SERVER_NAMES},
+    ca::{self, ClientPair, SERVER_NAMES, SERVICE_NAME},
 };
 
 /// An error of a connection, in whatever layer.
@@ -55,6 +55,18 @@ impl Client {
     /// A client of the server at `address`, whose certificate is the authority's.
     pub fn new(ca: &TestCa, address: SocketAddr) -> Self {
         Self { address, http1: ca.client_config("http/1.1"), http2: ca.client_config("h2") }
+    }
+
+    /// A client that trusts the authorities of this bundle alone, and may show a certificate.
+    pub fn trusting(bundle: &str, address: SocketAddr, own: Option<&ClientPair>) -> Self {
+        let config = |alpn| ca::client_config(bundle, alpn, rustls::DEFAULT_VERSIONS, own);
+        Self { address, http1: config("http/1.1"), http2: config("h2") }
+    }
+
+    /// A client that asks as a kubelet probes: whoever answers.
+    pub fn prober(address: SocketAddr) -> Self {
+        let config = ca::prober_config();
+        Self { address, http1: Arc::clone(&config), http2: config }
     }
 
     /// The same client, with a certificate that `own` proves it by.
@@ -100,9 +112,18 @@ impl Client {
 
     /// The certificate that a new connection is shown.
     pub async fn certificate(&self) -> Vec<u8> {
-        let stream = self.connect(&self.http1).await.unwrap();
+        self.try_certificate().await.unwrap()
+    }
+
+    /// The same, where the client may not trust it.
+    ///
+    /// # Errors
+    ///
+    /// What it has against it.
+    pub async fn try_certificate(&self) -> io::Result<Vec<u8>> {
+        let stream = self.connect(&self.http1).await?;
         let chain = stream.get_ref().1.peer_certificates().expect("a certificate");
-        chain[0].to_vec()
+        Ok(chain[0].to_vec())
     }
 
     async fn connect(
@@ -111,7 +132,7 @@ impl Client {
     ) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
         let stream = TcpStream::connect(self.address).await?;
         stream.set_nodelay(true)?;
-        let name = ServerName::try_from(SERVER_NAMES[0]).unwrap();
+        let name = ServerName::try_from(SERVICE_NAME).unwrap();
         TlsConnector::from(Arc::clone(config)).connect(name, stream).await
     }
 }

@@ -51,18 +51,37 @@ impl Resolve for Gateways {
 pub struct TestCollector {
     running: JoinHandle<()>,
     leave: CancellationToken,
-    /// Its authority's certificate, and the root of its files.
+    /// The root of its files.
     _dir: TempDir,
 }
 
 impl TestCollector {
     /// Starts a collector beside the broker at this socket.
     pub fn start(ca: &TestCa, gateways: impl Resolve + 'static, flux_uri: &str) -> Self {
-        crate::install_crypto();
         let dir = TempDir::new().unwrap();
+        let ca = write_ca(ca, &dir);
+        Self::start_in(dir, ca, gateways, flux_uri)
+    }
+
+    /// The same, with a file of authorities that may change.
+    pub fn start_trusting(
+        ca_file: &std::path::Path,
+        gateways: impl Resolve + 'static,
+        flux_uri: &str,
+    ) -> Self {
+        Self::start_in(TempDir::new().unwrap(), ca_file.to_owned(), gateways, flux_uri)
+    }
+
+    fn start_in(
+        dir: TempDir,
+        ca_file: PathBuf,
+        gateways: impl Resolve + 'static,
+        flux_uri: &str,
+    ) -> Self {
+        crate::install_crypto();
         let args = Args {
             gateway: Some(format!("https://{INGEST_NAME}:8444")),
-            ca: Some(write_ca(ca, &dir)),
+            ca: Some(ca_file),
             namespace: Some("hpc".to_owned()),
             minicluster: Some("mc0".to_owned()),
             pod: Some("mc0-0".to_owned()),

@@ -14,10 +14,10 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{
     Status, Streaming,
-    transport::{Certificate, Channel, ClientTlsConfig, Endpoint},
+    transport::{self, Certificate, Channel, ClientTlsConfig, Endpoint},
 };
 
-use crate::ca::SERVER_NAMES;
+use crate::ca::INGEST_NAME;
 
 /// Messages that wait to be sent.
 const QUEUE: usize = 4;
@@ -78,12 +78,21 @@ impl FakeCollector {
 
 /// A connection to a gateway's port for collectors.
 pub async fn channel(ca_pem: &str, ingest: SocketAddr) -> Channel {
+    try_channel(ca_pem, ingest).await.unwrap()
+}
+
+/// The same where it may fail.
+///
+/// # Errors
+///
+/// Why there is none.
+pub async fn try_channel(ca_pem: &str, ingest: SocketAddr) -> Result<Channel, transport::Error> {
     crate::install_crypto();
     let tls = ClientTlsConfig::new()
         .ca_certificate(Certificate::from_pem(ca_pem))
-        .domain_name(SERVER_NAMES[0]);
+        .domain_name(INGEST_NAME);
     let endpoint = Endpoint::from_shared(format!("https://{ingest}")).unwrap();
-    endpoint.tls_config(tls).unwrap().connect().await.unwrap()
+    endpoint.tls_config(tls)?.connect().await
 }
 
 /// The hello of the lead broker of a MiniCluster in namespace `hpc`.

@@ -3,16 +3,18 @@
 //! The manifests are applied as they are. Gateways run as [`Kubelet`] runs them, and the aggregator
 //! asks the addresses of their pods, as the EndpointSlice controller finds them.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Stdio};
+use std::{fs, net::SocketAddr, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Stdio};
 
 use control_plane::{Aggregation, ControlPlane, Extent, MINICLUSTER_CRD, Options};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::{Api, ResourceExt, api::ListParams};
 use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::{
-    TestCa, eventually,
+    Client, TestCa,
+    ca::ClientPair,
+    eventually,
     kubelet::{self, Kubelet},
     network_namespace, plane,
 };
@@ -26,19 +28,17 @@ pub struct Installation {
     pub plane: ControlPlane,
     /// A client of it, as the administrator.
     pub client: kube::Client,
-    /// Who signs the gateways' certificates.
-    pub ca: TestCa,
     folder: TempDir,
 }
 
 impl Installation {
     /// Runs a test of this `name`, as `--exact` takes it, in a network namespace and beside a kubelet
     /// that runs `program`; where there is no Go or no such namespace, a line says that it is
-    /// skipped. Nothing is installed yet, but `ca.crt`, `tls.crt` and `tls.key` are there.
+    /// skipped. Nothing is installed yet.
     pub fn run(name: &str, program: &str, test: impl AsyncFnOnce(&Self)) {
         network_namespace::run(name, async {
             let Some(this) = Self::start().await else { return };
-            let kubelet = Kubelet::new(&this.plane, NAMESPACE, program, &this.ca).await;
+            let kubelet = Kubelet::new(&this.plane, NAMESPACE, program).await;
             tokio::select! {
                 () = kubelet.run() => {}
                 () = test(&this) => {}
@@ -53,18 +53,16 @@ impl Installation {
             definitions: MINICLUSTER_CRD,
             ..Options::default()
         };
-        let (plane, ca) = (plane::start(&options).await?, TestCa::new());
+        let plane = plane::start(&options).await?;
         let folder = TempDir::new().unwrap();
         std::os::unix::fs::symlink(deploy(), folder.path().join("deploy")).unwrap();
-        fs::write(folder.path().join("ca.crt"), ca.pem()).unwrap();
-        ca.write_leaf(folder.path());
         let bin = folder.path().join("bin");
         fs::create_dir(&bin).unwrap();
         let kubectl = bin.join("kubectl");
         fs::write(&kubectl, script(&plane)).unwrap();
         fs::set_permissions(&kubectl, fs::Permissions::from_mode(0o755)).unwrap();
         let client = plane::client(&plane).await;
-        Some(Self { plane, client, ca, folder })
+        Some(Self { plane, client, folder })
     }
 
     /// Follows the instructions under this heading: each command must succeed without a warning.
@@ -81,7 +79,7 @@ impl Installation {
 
     /// Installs all, and waits until both replicas are ready and all versions are available.
     pub async fn install(&self) {
-        self.follow("3. The gateway").await;
+        self.follow("2. The gateway").await;
         self.is_available().await;
     }
 
@@ -95,8 +93,7 @@ impl Installation {
         .await;
     }
 
-    /// Runs commands as a user would in a checkout, who has made a certificate. Returns what they
-    /// print.
+    /// Runs commands as a user would in a checkout. Returns what they print.
     ///
     /// # Panics
     ///
@@ -151,9 +148,68 @@ impl Installation {
         fs::read_to_string(kubelet::log(&self.plane, &replica.name_any())).unwrap()
     }
 
-    /// Makes a new certificate and key, `tls.crt` and `tls.key`.
-    pub fn make_certificate(&self) {
-        self.ca.write_leaf(self.folder.path());
+    /// Applies the base with these components, a list, and more variables of the gateway, a list in
+    /// YAML.
+    pub async fn overlay(&self, components: &str, variables: &str) {
+        self.write_overlay(components, variables);
+        self.shell("kubectl apply -k .").await;
+    }
+
+    /// What that is.
+    pub async fn kustomize(&self, components: &str, variables: &str) -> String {
+        self.write_overlay(components, variables);
+        self.shell("kubectl kustomize .").await
+    }
+
+    fn write_overlay(&self, components: &str, variables: &str) {
+        let env = if variables.is_empty() { " []" } else { variables };
+        let kustomization = format!(
+            "resources: [deploy/base]
+components: {components}
+patches:
+  - patch: |-
+      apiVersion: apps/v1
+      kind: Deployment
+      metadata: {{name: fluxgauge-gateway, namespace: fluxgauge}}
+      spec:
+        template:
+          spec:
+            containers:
+              - name: gateway
+                env:{env}
+"
+        );
+        fs::write(self.folder.path().join("kustomization.yaml"), kustomization).unwrap();
+    }
+
+    /// The CA that gateways publish, once they have.
+    pub async fn bundle(&self) -> String {
+        self.bundle_in(NAMESPACE).await
+    }
+
+    /// The same as it is in a namespace.
+    pub async fn bundle_in(&self, namespace: &str) -> String {
+        let config_maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), namespace);
+        eventually("the CA is published", async || {
+            let found = config_maps.get_opt("fluxgauge-ca").await.unwrap();
+            found.and_then(|mut found| found.data.as_mut()?.remove("ca.crt")).ok_or("not yet")
+        })
+        .await
+    }
+
+    /// A client of one replica, by a certificate of one who may do everything.
+    pub async fn client(&self, replica: &Pod) -> Client {
+        let kubeconfig = self.plane.user_kubeconfig("past-the-aggregator", Some("system:masters"));
+        let own = ClientPair::of_kubeconfig(&kubeconfig.unwrap());
+        let address = SocketAddr::from((kubelet::address(replica).unwrap(), kubelet::API));
+        Client::trusting(&self.bundle().await, address, Some(&own))
+    }
+
+    /// Makes a certificate of this authority, as an administrator does who has one: `ca.crt`, `tls.crt`
+    /// and `tls.key`.
+    pub fn make_certificate(&self, ca: &TestCa) {
+        fs::write(self.folder.path().join("ca.crt"), ca.pem()).unwrap();
+        ca.write_leaf(self.folder.path());
     }
 }
 

@@ -6,28 +6,26 @@
 //!                               └─────────┘ address, Ready as /readyz says, gone when it has ended
 //! ```
 //!
-//! A process has what the pod's container would: its variables, its Secret, which may change, and its
-//! service account.
+//! A process has what the pod's container would: its variables and its service account.
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
+    fs::File,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::Duration,
 };
 
 use control_plane::ControlPlane;
-use k8s_openapi::api::core::v1::{Node, Pod, Secret};
+use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::{
     Api, ResourceExt as _,
     api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
 };
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use crate::{Client, Process, TestCa, client::get, network_namespace::ADDRESSES, process};
+use crate::{Client, Process, client::get, network_namespace::ADDRESSES};
 
 /// The ports on which gateways listen by default, on every address.
 pub const API: u16 = 8443;
@@ -40,7 +38,7 @@ const NODE: &str = "node-0";
 /// Between two looks at the pods: a gateway is told to end before the aggregator knows of it.
 const PERIOD: Duration = Duration::from_millis(20);
 
-/// Looks until what is ready or mounted is looked at, too.
+/// Looks until what is ready is looked at, too.
 const PROBED: u32 = 10;
 
 /// Runs the pods of one namespace. Needs a network namespace with [`ADDRESSES`]: each pod has one.
@@ -49,7 +47,6 @@ pub struct Kubelet<'a> {
     client: kube::Client,
     namespace: String,
     program: PathBuf,
-    ca: &'a TestCa,
     /// By the UID of the pod.
     running: BTreeMap<String, Container>,
 }
@@ -58,21 +55,13 @@ pub struct Kubelet<'a> {
 struct Container {
     address: Ipv4Addr,
     process: Process,
-    /// Its mounted Secrets: each name, what it had last, and where it is.
-    secrets: Vec<(String, Secret, TempDir)>,
     ready: bool,
     told_to_end: bool,
 }
 
 impl<'a> Kubelet<'a> {
-    /// One that runs the pods of `namespace` as `program gateway`, a program like `src/bin/child.rs`,
-    /// whose certificates are the authority's.
-    pub async fn new(
-        plane: &'a ControlPlane,
-        namespace: &str,
-        program: &str,
-        ca: &'a TestCa,
-    ) -> Self {
+    /// One that runs the pods of `namespace` as `program gateway`, a program like `src/bin/child.rs`.
+    pub async fn new(plane: &'a ControlPlane, namespace: &str, program: &str) -> Self {
         let client = crate::plane::client(plane).await;
         let node = json!({ "apiVersion": "v1", "kind": "Node", "metadata": { "name": NODE } });
         let node = serde_json::from_value::<Node>(node).unwrap();
@@ -82,7 +71,6 @@ impl<'a> Kubelet<'a> {
             client,
             namespace: namespace.to_owned(),
             program: PathBuf::from(program),
-            ca,
             running: BTreeMap::new(),
         }
     }
@@ -129,15 +117,7 @@ impl<'a> Kubelet<'a> {
         if !probe {
             return;
         }
-        let secrets = Api::<Secret>::namespaced(self.client.clone(), &self.namespace);
-        for (name, known, folder) in &mut container.secrets {
-            let newest = secrets.get(name).await.unwrap_or_default();
-            if newest.data.is_some() && newest.data != known.data {
-                write(&newest, folder.path());
-                *known = newest;
-            }
-        }
-        let client = Client::new(self.ca, SocketAddr::from((container.address, API)));
+        let client = Client::prober(SocketAddr::from((container.address, API)));
         let ready = client.send(get("/readyz")).await.is_ok_and(|answer| answer.status == 200);
         if ready != container.ready {
             container.ready = ready;
@@ -150,7 +130,6 @@ impl<'a> Kubelet<'a> {
     async fn start(&mut self, pod: &Pod, address: Ipv4Addr) {
         let (uid, name) = (pod.uid().unwrap(), pod.name_any());
         let spec = pod.spec.as_ref().unwrap();
-        let Some(secrets) = self.mounted(pod).await else { return };
         let account = spec.service_account_name.as_deref().unwrap();
         let account = self.plane.service_account_kubeconfig(&self.namespace, account).await;
         let account = account.unwrap().display().to_string();
@@ -165,10 +144,7 @@ impl<'a> Kubelet<'a> {
             ("FLUXGAUGE_KUBECONFIG".to_owned(), account),
         ];
         for variable in container.env.iter().flatten() {
-            let mut value = variable.value.clone().unwrap_or_default();
-            for (path, _, _, folder) in &secrets {
-                value = value.replace(path, process::text(folder.path()));
-            }
+            let value = variable.value.clone().unwrap_or_default();
             variables.push((variable.name.clone(), value));
         }
         let variables: Vec<_> =
@@ -177,29 +153,8 @@ impl<'a> Kubelet<'a> {
         let mut process = Process::start_logged(&self.program, ["gateway"], &variables, log);
         assert!(process.line().await.contains("listening"), "{name}");
         self.say(&name, &status(pod, address, false)).await;
-        let secrets =
-            secrets.into_iter().map(|(_, name, secret, folder)| (name, secret, folder)).collect();
-        let container = Container { address, process, secrets, ready: false, told_to_end: false };
+        let container = Container { address, process, ready: false, told_to_end: false };
         self.running.insert(uid, container);
-    }
-
-    /// What the pod mounts, each with the path; `None`: not all of it is there yet.
-    async fn mounted(&self, pod: &Pod) -> Option<Vec<(String, String, Secret, TempDir)>> {
-        let spec = pod.spec.as_ref().unwrap();
-        let secrets = Api::<Secret>::namespaced(self.client.clone(), &self.namespace);
-        let mut mounted = Vec::new();
-        for volume in spec.volumes.iter().flatten() {
-            let Some(name) = volume.secret.as_ref().and_then(|own| own.secret_name.clone()) else {
-                continue; // such as the token, which is in the kubeconfig
-            };
-            let mut mounts = spec.containers[0].volume_mounts.iter().flatten();
-            let mount = mounts.find(|mount| mount.name == volume.name).expect("it is mounted");
-            let secret = secrets.get_opt(&name).await.unwrap()?;
-            let folder = TempDir::new().unwrap();
-            write(&secret, folder.path());
-            mounted.push((mount.mount_path.clone(), name, secret, folder));
-        }
-        Some(mounted)
     }
 
     fn free_address(&self) -> Option<Ipv4Addr> {
@@ -263,11 +218,4 @@ fn status(pod: &Pod, address: Ipv4Addr, ready: bool) -> Value {
             condition("Ready", ready),
         ],
     })
-}
-
-/// Writes the files of a Secret; for a moment those of a certificate and a key do not fit.
-fn write(secret: &Secret, folder: &Path) {
-    for (name, data) in secret.data.iter().flatten() {
-        fs::write(folder.join(name), &data.0).unwrap();
-    }
 }

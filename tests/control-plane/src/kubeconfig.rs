@@ -28,7 +28,8 @@ impl ControlPlane {
         of_user(&self.pki, &self.server, user, group)
     }
 
-    /// Makes a kubeconfig with a new token of a ServiceAccount, which must exist. It lasts an hour.
+    /// Makes a kubeconfig with a new token of a ServiceAccount, which must exist. It lasts an hour. Its
+    /// namespace is the account's, as in a pod.
     ///
     /// # Errors
     ///
@@ -40,7 +41,7 @@ impl ControlPlane {
     ) -> Result<PathBuf, KubectlError> {
         let token = self.kubectl(&["create", "token", name, "--namespace", namespace]).await?;
         let path = self.pki.file(&format!("service-account-{namespace}-{name}.kubeconfig"));
-        let text = document(&self.pki, &self.server, &json!({ "token": token.trim() }));
+        let text = document(&self.pki, &self.server, namespace, &json!({ "token": token.trim() }));
         fs::write(&path, text).map_err(KubectlError::Io)?;
         Ok(path)
     }
@@ -56,19 +57,21 @@ pub(crate) fn of_user(
     let Pair { certificate, key } = pki.user(user, group)?;
     let path = certificate.with_extension("kubeconfig");
     let proof = json!({ "client-certificate": certificate, "client-key": key });
-    fs::write(&path, document(pki, server, &proof)).map_err(StartError::writes(&path))?;
+    fs::write(&path, document(pki, server, "default", &proof))
+        .map_err(StartError::writes(&path))?;
     Ok(path)
 }
 
 /// JSON is YAML too.
-fn document(pki: &Pki, server: &str, proof: &Value) -> String {
+fn document(pki: &Pki, server: &str, namespace: &str, proof: &Value) -> String {
     let cluster = json!({ "server": server, "certificate-authority": pki.file("ca.crt") });
+    let context = json!({ "cluster": "test", "user": "user", "namespace": namespace });
     json!({
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{ "name": "test", "cluster": cluster }],
         "users": [{ "name": "user", "user": proof }],
-        "contexts": [{ "name": "test", "context": { "cluster": "test", "user": "user" } }],
+        "contexts": [{ "name": "test", "context": context }],
         "current-context": "test",
     })
     .to_string()

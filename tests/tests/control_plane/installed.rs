@@ -7,8 +7,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, ResourceExt, api::PostParams};
 use serde_json::json;
 use system_tests::{
-    Client, FakeCollector, Installation,
-    ca::ClientPair,
+    FakeCollector, Installation,
     client::HPC,
     eventually, fake_collector,
     kubelet::{self, API, INGEST},
@@ -18,18 +17,11 @@ mod certificate;
 mod instructions;
 mod rights;
 mod rolling_update;
+mod rotation;
 
 /// Runs a test of this module, by the path of its function.
 fn run(name: &str, test: impl AsyncFnOnce(&Installation)) {
     Installation::run(&format!("installed::{name}"), env!("CARGO_BIN_EXE_child"), test);
-}
-
-/// A client of one replica, by a certificate of one who may do everything.
-fn client(cluster: &Installation, replica: &Pod) -> Client {
-    let kubeconfig = cluster.plane.user_kubeconfig("past-the-aggregator", Some("system:masters"));
-    let own = ClientPair::of_kubeconfig(&kubeconfig.unwrap());
-    let address = SocketAddr::from((kubelet::address(replica).unwrap(), API));
-    Client::new(&cluster.ca, address).with_certificate(&cluster.ca, &own)
 }
 
 /// Makes the pod of the only broker of the MiniCluster `mc0` of namespace `hpc`, as the Job
@@ -66,10 +58,10 @@ async fn report(
     hello: &Hello,
     values: &[(&str, f64)],
 ) -> Vec<FakeCollector> {
-    let mut collectors = Vec::new();
+    let (mut collectors, bundle) = (Vec::new(), cluster.bundle().await);
     for replica in replicas {
         let ingest = SocketAddr::from((kubelet::address(replica).unwrap(), INGEST));
-        let channel = fake_collector::channel(&cluster.ca.pem(), ingest).await;
+        let channel = fake_collector::channel(&bundle, ingest).await;
         let mut collector = FakeCollector::connect(channel, hello.clone()).await.unwrap();
         collector.report(values).await.unwrap();
         collectors.push(collector);

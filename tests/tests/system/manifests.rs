@@ -7,14 +7,23 @@ use std::{
 };
 
 use clap::{CommandFactory as _, Parser as _};
-use fluxgauge_gateway::args::{Args, Config};
+use fluxgauge_gateway::{
+    args::{Args, Config},
+    authority::CONFIG_MAP,
+};
 use serde_json::{Value, json};
 
+use certificates::{may_keep, registered};
+
+mod certificates;
 mod examples;
 mod network_policies;
 
 /// The label by which all that is installed is found, and removed.
 const PART_OF: &str = "app.kubernetes.io/part-of";
+
+/// The Role by which who serves an API learns whom to believe.
+const OF_KUBERNETES: &str = "extension-apiserver-authentication-reader";
 
 #[test]
 fn the_gateway_starts_with_the_variables_of_its_deployment() {
@@ -159,12 +168,23 @@ fn external_metrics_are_served_where_the_component_registers_them_and_nowhere_el
 fn the_gateway_may_read_pods_and_ask_about_readers_and_nothing_else() {
     let base = read("base");
     let role = find(&base, "ClusterRole", "fluxgauge-gateway");
-    let pods = json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]}]);
-    assert_eq!(role["rules"], pods);
+    let rules = json!([
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]},
+        may_keep("apiregistration.k8s.io", "apiservices", &registered("base"), &[]),
+    ]);
+    assert_eq!(role["rules"], rules);
+    let external = read("components/external-metrics");
+    let name = "fluxgauge-gateway:external-metrics";
+    let apis = registered("components/external-metrics");
+    let rules = json!([may_keep("apiregistration.k8s.io", "apiservices", &apis, &[])]);
+    assert_eq!(find(&external, "ClusterRole", name)["rules"], rules);
+    assert_eq!(find(&external, "ClusterRoleBinding", name)["roleRef"]["name"], name);
     let account = text(&pod(&base)["serviceAccountName"]);
     find(&base, "ServiceAccount", account);
     let subject = json!({"kind": "ServiceAccount", "name": account, "namespace": namespace()});
-    let bindings = base.iter().filter(|object| text(&object["kind"]).ends_with("Binding"));
+    let bindings = base.iter().filter(|object| {
+        text(&object["kind"]).ends_with("Binding") && object["metadata"]["name"] != CONFIG_MAP
+    });
     let bound: Vec<_> = bindings
         .map(|binding| {
             assert_eq!(binding["subjects"], json!([subject]));
@@ -172,15 +192,16 @@ fn the_gateway_may_read_pods_and_ask_about_readers_and_nothing_else() {
             (&binding["metadata"]["namespace"], &role["kind"], &role["name"])
         })
         .collect();
-    let everywhere = &Value::Null;
+    let (everywhere, own) = (&Value::Null, &json!(namespace()));
     let (cluster_role, of_kubernetes) = (&json!("ClusterRole"), &json!("kube-system"));
-    let trust = &json!("extension-apiserver-authentication-reader");
+    let trust = &json!(OF_KUBERNETES);
     assert_eq!(
         bound,
         [
             (everywhere, cluster_role, &role["metadata"]["name"]),
             (everywhere, cluster_role, &json!("system:auth-delegator")),
             (of_kubernetes, &json!("Role"), trust),
+            (own, &json!("Role"), &json!("fluxgauge-gateway")),
         ]
     );
     assert_eq!(pod(&base)["automountServiceAccountToken"], true, "it authenticates by its token");
@@ -197,7 +218,9 @@ fn every_object_names_its_namespace() {
         let kind = text(&object["kind"]);
         let namespace = match (kind, CLUSTER.contains(&kind)) {
             (_, true) => Value::Null,
-            ("RoleBinding", _) => json!("kube-system"),
+            ("RoleBinding", _) if object["roleRef"]["name"] == OF_KUBERNETES => {
+                json!("kube-system")
+            }
             _ => json!(namespace()),
         };
         assert_eq!(object["metadata"]["namespace"], namespace, "{kind}");
@@ -246,7 +269,10 @@ fn is_restricted(pod: &Value) {
 
 #[test]
 fn all_that_is_installed_is_found_by_one_label() {
-    for folder in ["base", "components/external-metrics", "components/view-role"] {
+    let components = ["external-metrics", "view-role", "cert-manager"];
+    let components = components.map(|name| format!("components/{name}"));
+    for folder in ["base".to_owned()].into_iter().chain(components) {
+        let folder = &*folder;
         let kustomization = kustomization(folder);
         assert_eq!(kustomization["labels"][0]["pairs"][PART_OF], "fluxgauge", "{folder}");
         let mut listed: Vec<_> = strings(&kustomization["resources"]).collect();
@@ -274,19 +300,6 @@ fn images_are_of_this_version_and_run_without_arguments() {
         assert_eq!(last("CMD"), None);
         assert_eq!(last("USER"), Some(&*format!("USER {user}")));
     }
-}
-
-#[test]
-fn the_certificate_of_the_instructions_names_both_services() {
-    let base = read("base");
-    let instructions = read_text("README.md");
-    for service in ["fluxgauge-api", "fluxgauge-ingest"] {
-        find(&base, "Service", service);
-        let name = format!("DNS:{service}.{}.svc", namespace());
-        assert!(instructions.contains(&name), "no {name} in deploy/README.md");
-    }
-    let secret = text(&pod(&base)["volumes"][0]["secret"]["secretName"]);
-    assert!(instructions.contains(&format!("create secret tls {secret} ")), "{secret}");
 }
 
 /// The gateway's configuration in its Deployment.

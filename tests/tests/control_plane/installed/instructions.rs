@@ -22,6 +22,8 @@ fn the_instructions_install_and_remove_everything_without_a_warning() {
                       --output=jsonpath={.status.disruptionsAllowed}";
         assert_eq!(cluster.shell(budget).await, "1");
 
+        cluster.follow("3. A namespace with MiniClusters").await;
+        assert_eq!(cluster.bundle_in("default").await, cluster.bundle().await);
         let hello =
             Hello { namespace: "default".to_owned(), ..fake_collector::hello("flux-sample") };
         let replicas = cluster.replicas().await;

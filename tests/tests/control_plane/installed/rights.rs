@@ -26,14 +26,14 @@ fn a_gateway_knows_pods_by_the_rights_of_its_manifest_and_says_so_when_it_has_no
         let without = cluster.new_replica(&replicas).await;
         let refused = eventually("the log says what is missing", async || {
             let log = cluster.log(&without);
-            let refused = log.lines().find(|line| line.contains("forbidden"));
+            let refused = log.lines().find(|line| line.contains("pods is forbidden"));
             refused.map(str::to_owned).ok_or_else(|| log.clone())
         })
         .await;
         let refused: Value = serde_json::from_str(&refused).unwrap();
         let message = refused["message"].as_str().unwrap();
         assert!(message.starts_with("cannot watch pods, by which") && message.ends_with(FORBIDDEN));
-        let ready = client(cluster, &without).get("/readyz").await;
+        let ready = cluster.client(&without).await.get("/readyz").await;
         let text = String::from_utf8_lossy(&ready.body).into_owned();
         assert!(ready.status == 500 && text.contains("[-]pods failed"), "{text}");
 
@@ -87,7 +87,7 @@ async fn knows_the_pod(cluster: &Installation, replica: &Pod) {
     let replicas = std::slice::from_ref(replica);
     let hello = fake_collector::hello("mc0");
     let mut collectors = report(cluster, replicas, &hello, &[]).await;
-    let client = client(cluster, replica);
+    let client = cluster.client(replica).await;
     eventually("the pod is known", async || {
         collectors[0].report(&[("broker_up", 1.0)]).await.unwrap();
         let answer = client.get(&of_pod("broker_up")).await;

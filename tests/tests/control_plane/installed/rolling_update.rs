@@ -28,7 +28,9 @@ fn a_rolling_update_fails_no_read_since_collectors_come_before_readers() {
         let flux = Simulator::start(Config::new(sockets.path())).await.unwrap();
         let uri = format!("local://{}", flux.socket(0).display());
         let dns = Dns(Api::namespaced(cluster.client.clone(), "fluxgauge"));
-        let collector = TestCollector::start(&cluster.ca, dns, &uri);
+        let file = sockets.path().join("ca.crt");
+        std::fs::write(&file, cluster.bundle().await).unwrap();
+        let collector = TestCollector::start_trusting(&file, dns, &uri);
         let reads = Reads::start(&cluster.plane, &paths()).await;
 
         let mut known = cluster.replicas().await;
@@ -69,7 +71,7 @@ fn paths() -> [String; 4] {
 
 /// Waits for what collectors say, and then for the moment from which it is asked.
 async fn becomes_ready_with_all_metrics(cluster: &Installation, replica: &Pod) {
-    let client = client(cluster, replica);
+    let client = cluster.client(replica).await;
     let heard = async || client.metric("mc0", "node_up_count").await;
     eventually("the collector reports there", heard).await;
     let readiness = async || client.get("/readyz").await.status;
@@ -91,7 +93,7 @@ async fn becomes_ready_with_all_metrics(cluster: &Installation, replica: &Pod) {
 
 /// Answers as the cluster's DNS does for a headless Service: by the addresses of its EndpointSlices
 /// that are ready, or are to be published though they are not.
-struct Dns(Api<EndpointSlice>);
+pub(super) struct Dns(pub(super) Api<EndpointSlice>);
 
 impl Resolve for Dns {
     async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {

@@ -16,7 +16,9 @@ use fluxgauge_proto::limits;
 
 mod gateway;
 
-pub use self::gateway::{Gateway, Token};
+pub use self::gateway::{Gateway, Pair, Token};
+
+use self::gateway::Proofs;
 use crate::identity::{Files, Given, Identity, IdentityError};
 
 const AFTER_HELP: &str = "\
@@ -51,9 +53,20 @@ pub struct Args {
     #[arg(long, env = "FLUXGAUGE_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub token: Option<String>,
 
-    /// A file with the token, read again for each connection, so that it may rotate.
+    /// A file with the token. It is read again every few seconds, and a new token gets a new stream
+    /// before the old one ends [default: the mounted one, /var/run/secrets/fluxgauge/token or that of
+    /// the service account]
     #[arg(long, env = "FLUXGAUGE_TOKEN_FILE", value_name = "FILE", value_parser = path())]
     pub token_file: Option<PathBuf>,
+
+    /// A file with a PEM certificate that gateways know this collector by, read again as the token is.
+    /// Needs --key and https.
+    #[arg(long, env = "FLUXGAUGE_CERT", value_name = "FILE", value_parser = path())]
+    pub cert: Option<PathBuf>,
+
+    /// A file with the certificate's private key, in PEM form.
+    #[arg(long, env = "FLUXGAUGE_KEY", value_name = "FILE", value_parser = path())]
+    pub key: Option<PathBuf>,
 
     /// A file with the PEM certificates of the authorities that may sign a gateway's certificate,
     /// read again for each connection. Needed for https.
@@ -169,6 +182,17 @@ pub enum Problem {
          (FLUXGAUGE_INSECURE)"
     )]
     PlainToken,
+    /// Half a pair.
+    #[error("{given} needs {missing}, too")]
+    HalfAPair {
+        /// What there is.
+        given: &'static str,
+        /// What there is not.
+        missing: &'static str,
+    },
+    /// A certificate that nobody would see.
+    #[error("a certificate is given, but the gateway's URL is http: write https, or leave it out")]
+    UnusedCertificate,
     /// Both forms.
     #[error("the token is given twice: set only one of FLUXGAUGE_TOKEN and FLUXGAUGE_TOKEN_FILE")]
     TwoTokens,
@@ -211,6 +235,8 @@ impl Args {
             gateway: url,
             token,
             token_file,
+            cert,
+            key,
             ca,
             insecure,
             namespace,
@@ -251,7 +277,22 @@ impl Args {
             }
             (None, file) => file.map(Token::File),
         };
-        let gateway = gateway::check(given(url), path(ca), token, insecure, &mut problems);
+        let pair = match (path(cert), path(key)) {
+            (Some(cert), Some(key)) => Some(Pair { cert, key }),
+            (None, None) => None,
+            (Some(_), None) => {
+                let (given, missing) = ("--cert (FLUXGAUGE_CERT)", "--key (FLUXGAUGE_KEY)");
+                problems.push(Problem::HalfAPair { given, missing });
+                None
+            }
+            (None, Some(_)) => {
+                let (given, missing) = ("--key (FLUXGAUGE_KEY)", "--cert (FLUXGAUGE_CERT)");
+                problems.push(Problem::HalfAPair { given, missing });
+                None
+            }
+        };
+        let proofs = Proofs { token, pair, mounted: gateway::mounted_token(&root) };
+        let gateway = gateway::check(given(url), path(ca), proofs, insecure, &mut problems);
 
         let max_frame = check_value(
             given(max_frame),

@@ -10,6 +10,7 @@
 //! so that a slow gateway costs freshness of its own stream and no memory.
 
 mod channel;
+mod credentials;
 mod resolve;
 mod sample;
 mod stream;

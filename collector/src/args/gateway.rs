@@ -1,6 +1,9 @@
 //! The gateway's URL, and what may travel to it: nothing secret in the clear.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
 
 use tonic::transport::Uri;
 
@@ -18,6 +21,37 @@ pub struct Gateway {
     pub ca: Option<PathBuf>,
     /// What is sent as the bearer token.
     pub token: Option<Token>,
+    /// The certificate that is shown.
+    pub pair: Option<Pair>,
+}
+
+/// The files of a certificate and its key.
+#[derive(Clone, Debug)]
+pub struct Pair {
+    /// The certificate.
+    pub cert: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+}
+
+/// What a collector can prove itself by.
+#[derive(Debug)]
+pub(super) struct Proofs {
+    /// The token that is given.
+    pub(super) token: Option<Token>,
+    /// The certificate that is given.
+    pub(super) pair: Option<Pair>,
+    /// The token that is there without being given.
+    pub(super) mounted: Option<PathBuf>,
+}
+
+/// Where tokens are mounted into a pod: one that is made for gateways, and that of its service account.
+const MOUNTED: [&str; 2] =
+    ["var/run/secrets/fluxgauge/token", "var/run/secrets/kubernetes.io/serviceaccount/token"];
+
+/// The first token that is mounted into this pod.
+pub(super) fn mounted_token(root: &Path) -> Option<PathBuf> {
+    MOUNTED.iter().map(|path| root.join(path)).find(|path| path.is_file())
 }
 
 /// A secret.
@@ -50,7 +84,7 @@ impl std::fmt::Debug for Token {
 pub(super) fn check(
     url: Option<String>,
     ca: Option<PathBuf>,
-    token: Option<Token>,
+    Proofs { token, pair, mounted }: Proofs,
     insecure: bool,
     problems: &mut Vec<Problem>,
 ) -> Option<Gateway> {
@@ -83,7 +117,12 @@ pub(super) fn check(
             problems.push(Problem::PlainToken);
         }
     }
-    Some(Gateway { host, port, ca, token })
+    if !tls && pair.is_some() {
+        problems.push(Problem::UnusedCertificate);
+    }
+    // One that nobody has asked for is not sent in the clear either.
+    let mounted = mounted.filter(|_| tls || insecure).map(Token::File);
+    Some(Gateway { host, port, ca, token: token.or(mounted), pair })
 }
 
 /// Host, port, and whether by TLS.

@@ -140,3 +140,52 @@ fn a_token_is_never_printed() {
     let bad = Args { token: Some("hunter 2".to_owned()), ..pod() };
     assert!(!problems(bad).concat().contains("hunter"));
 }
+
+#[test]
+fn the_mounted_token_is_taken_where_none_is_given_and_never_sent_in_the_clear() {
+    let root = tempfile::tempdir().unwrap();
+    let mount = |path: &str| {
+        let file = root.path().join(path);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, "token").unwrap();
+        file
+    };
+    let token = |change: fn(&mut Args)| {
+        let mut args = Args { root: root.path().to_owned(), ..pod() };
+        change(&mut args);
+        match args.check().unwrap().gateway.token {
+            Some(Token::File(path)) => Some(path),
+            Some(Token::Text(text)) => Some(text.into()),
+            None => None,
+        }
+    };
+    assert_eq!(token(|_| {}), None);
+    let of_account = mount("var/run/secrets/kubernetes.io/serviceaccount/token");
+    assert_eq!(token(|_| {}), Some(of_account));
+    let own = mount("var/run/secrets/fluxgauge/token");
+    assert_eq!(token(|_| {}), Some(own));
+    let given = |args: &mut Args| args.token = Some("given".to_owned());
+    assert_eq!(token(given), Some("given".into()));
+    let plain = |args: &mut Args| {
+        (args.gateway, args.ca) = (Some("http://127.0.0.1:1".to_owned()), None);
+    };
+    assert_eq!(token(plain), None);
+}
+
+#[test]
+fn a_certificate_needs_its_key_and_tls() {
+    let files = |cert: Option<&str>, key: Option<&str>| Args {
+        cert: cert.map(PathBuf::from),
+        key: key.map(PathBuf::from),
+        ..pod()
+    };
+    assert!(files(Some("/c"), Some("/k")).check().unwrap().gateway.pair.is_some());
+    assert!(problems(files(Some("/c"), None)).concat().contains("--key (FLUXGAUGE_KEY)"));
+    assert!(problems(files(None, Some("/k"))).concat().contains("--cert (FLUXGAUGE_CERT)"));
+    let plain = Args {
+        gateway: Some("http://127.0.0.1:1".to_owned()),
+        ca: None,
+        ..files(Some("/c"), Some("/k"))
+    };
+    assert!(problems(plain).concat().contains("a certificate is given, but"));
+}

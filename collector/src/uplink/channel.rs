@@ -3,14 +3,12 @@
 use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
 
 use tonic::{
-    metadata::{Ascii, MetadataValue, errors::InvalidMetadataValue},
+    metadata::errors::InvalidMetadataValue,
     transport::{self, Certificate, Channel, ClientTlsConfig, Endpoint, Uri},
 };
 
-use crate::{
-    args::{Gateway, Token},
-    chain,
-};
+use super::credentials::Credentials;
+use crate::{args::Gateway, chain};
 
 /// How long TCP and TLS may take.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -23,7 +21,7 @@ const PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes that a gateway may send ahead; acks have some ten bytes.
 const WINDOW: u32 = 64 * 1024;
 
-/// Bytes of a file with certificates or with a token: a bundle of all public authorities has 200 kB.
+/// Bytes of a file with certificates, a key or a token: a bundle of all public authorities has 200 kB.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// What each certificate in a PEM file begins with.
@@ -51,10 +49,12 @@ pub(super) enum ChannelError {
     Timeout,
 }
 
-/// Connects. The authorities are read anew each time, so that they may rotate.
+/// Connects as whom the credentials say. The authorities are read anew each time, so that they may
+/// rotate.
 pub(super) async fn connect(
     gateway: &Gateway,
     address: SocketAddr,
+    credentials: &Credentials,
 ) -> Result<Channel, ChannelError> {
     let scheme = if gateway.ca.is_some() { "https" } else { "http" };
     let host = match gateway.host.contains(':') {
@@ -79,9 +79,12 @@ pub(super) async fn connect(
             return Err(ChannelError::NoCertificate(path.clone()));
         }
         // The name is checked, not the address: every replica has the Service's certificate.
-        let tls = ClientTlsConfig::new()
+        let mut tls = ClientTlsConfig::new()
             .ca_certificate(Certificate::from_pem(pem))
             .domain_name(&gateway.host);
+        if let Some(identity) = credentials.identity() {
+            tls = tls.identity(identity);
+        }
         endpoint = endpoint.tls_config(tls)?;
     }
     match tokio::time::timeout(CONNECT_TIMEOUT, endpoint.connect()).await {
@@ -90,25 +93,8 @@ pub(super) async fn connect(
     }
 }
 
-/// What `authorization` says, read anew each time.
-pub(super) async fn bearer(token: &Token) -> Result<MetadataValue<Ascii>, ChannelError> {
-    let text = match token {
-        Token::Text(text) => text.clone(),
-        Token::File(path) => {
-            let bytes = read(path.clone()).await?;
-            let text = String::from_utf8_lossy(&bytes).trim().to_owned();
-            if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-                return Err(ChannelError::Token(path.clone()));
-            }
-            text
-        }
-    };
-    let mut value = MetadataValue::try_from(format!("Bearer {text}"))?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
-async fn read(path: PathBuf) -> Result<Vec<u8>, ChannelError> {
+/// The beginning of a file.
+pub(super) async fn read(path: PathBuf) -> Result<Vec<u8>, ChannelError> {
     use tokio::io::AsyncReadExt;
     let bytes = async {
         let mut bytes = Vec::new();

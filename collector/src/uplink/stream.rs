@@ -17,9 +17,11 @@ use tracing::{debug, info, warn};
 use super::{
     LEAVE_TIMEOUT, Uplink,
     channel::{self, ChannelError},
+    credentials::Credentials,
     sample::{self, Sent},
 };
 use crate::{
+    args::Gateway,
     backoff::Backoff,
     pace::{PaceReader, Wish},
     state::Broker,
@@ -27,6 +29,10 @@ use crate::{
 
 /// Messages between this task and the connection: the stream sends one at a time.
 const OUTBOX: usize = 1;
+
+/// How often it is looked at whether there are new credentials, at the turn of a sample. The kubelet
+/// renews a token when a fifth of its time is left: two minutes of the shortest there is.
+const CREDENTIALS_PERIOD: Duration = Duration::from_secs(5);
 
 /// Why a stream ended without having been asked to.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +53,8 @@ enum End {
     Left,
     /// The broker is another one: the next hello says so.
     NewBroker,
+    /// There are others than those that it was opened with.
+    NewCredentials(Credentials),
 }
 
 /// Keeps a stream to `address` until the collector leaves.
@@ -80,83 +88,120 @@ struct Stream {
 
 /// An open stream, its hello acknowledged.
 struct Report {
+    channel: Channel,
     outbox: mpsc::Sender<ReportRequest>,
     acks: Streaming<Ack>,
+    /// Of whom it speaks.
+    broker: Arc<Broker>,
+    /// As whom it was opened.
+    credentials: Credentials,
+    /// When it was looked at last whether there are others.
+    looked: Instant,
+    sent: Sent,
 }
 
 impl Stream {
     /// Returns when the collector leaves.
     async fn connect_and_report(&mut self) -> Result<(), StreamError> {
         let leaving = self.uplink.leaving.clone();
-        let channel = tokio::select! {
+        let mut report = tokio::select! {
             () = leaving.cancelled() => return Ok(()),
-            channel = self.connect() => channel?,
+            report = self.begin() => report?,
         };
         loop {
-            let (broker, mut report) = tokio::select! {
-                () = leaving.cancelled() => return Ok(()),
-                report = self.open(&channel) => report?,
+            let end = self.report(&mut report).await?;
+            if matches!(end, End::Left) {
+                let reason = self.uplink.reason.borrow().clone();
+                report.leave(reason).await;
+                return Ok(());
+            }
+            // The last stream ends when the next one is open, so that no value is without a stream.
+            let next = tokio::select! {
+                () = leaving.cancelled() => continue,
+                next = self.next(&report, &end) => next,
             };
-            match self.report(&broker, &mut report).await? {
-                End::NewBroker => {}
-                End::Left => {
-                    let reason = self.uplink.reason.borrow().clone();
-                    report.leave(reason).await;
-                    return Ok(());
-                }
+            match (next, end) {
+                (Ok(next), _) => report = next,
+                // The old ones may do for a while.
+                (Err(error), End::NewCredentials(_)) => self.complain(error.to_string()),
+                (Err(error), _) => return Err(error),
             }
         }
     }
 
     /// Nothing can be said before a broker was met, so that nobody is bothered before.
-    async fn connect(&mut self) -> Result<Channel, ChannelError> {
+    async fn begin(&mut self) -> Result<Report, StreamError> {
         let met = self.uplink.state.wait_for(|state| state.broker.is_some()).await.is_ok();
         if !met {
             std::future::pending::<()>().await; // the collector ends
         }
-        channel::connect(&self.uplink.gateway, self.address).await
+        let credentials = Credentials::read(&self.uplink.gateway).await?;
+        self.connect(credentials).await
+    }
+
+    /// The stream that follows one.
+    async fn next(&mut self, last: &Report, end: &End) -> Result<Report, StreamError> {
+        match end {
+            End::NewCredentials(credentials) => self.connect(credentials.clone()).await,
+            End::NewBroker | End::Left => {
+                self.open(last.channel.clone(), last.credentials.clone()).await
+            }
+        }
+    }
+
+    async fn connect(&mut self, credentials: Credentials) -> Result<Report, StreamError> {
+        let channel = channel::connect(&self.uplink.gateway, self.address, &credentials).await?;
+        self.open(channel, credentials).await
     }
 
     /// Says who reports.
-    async fn open(&mut self, channel: &Channel) -> Result<(Arc<Broker>, Report), StreamError> {
+    async fn open(
+        &mut self,
+        channel: Channel,
+        credentials: Credentials,
+    ) -> Result<Report, StreamError> {
         let broker = self.uplink.state.borrow().broker.clone().ok_or(StreamError::Closed)?;
         let hello = sample::hello(&self.uplink.identity, &broker);
         let (outbox, messages) = mpsc::channel(OUTBOX);
         send(&outbox, Body::Hello(hello)).await?;
         let mut request = Request::new(ReceiverStream::new(messages));
-        if let Some(token) = &self.uplink.gateway.token {
-            request.metadata_mut().insert("authorization", channel::bearer(token).await?);
+        if let Some(bearer) = credentials.bearer()? {
+            request.metadata_mut().insert("authorization", bearer);
         }
         let mut client = TelemetryClient::new(channel.clone())
             .max_decoding_message_size(limits::MAX_MESSAGE_BYTES)
             .max_encoding_message_size(limits::MAX_MESSAGE_BYTES);
         let acks = within(client.report(request)).await??.into_inner();
-        let mut report = Report { outbox, acks };
+        let (looked, sent) = (Instant::now(), Sent::new(broker.sources()));
+        let mut report = Report { channel, outbox, acks, broker, credentials, looked, sent };
         let ack = within(report.ack(0)).await??;
         self.obey(&ack);
         info!(gateway = %self.address, "the stream to the gateway is up");
         self.said = None;
-        Ok((broker, report))
+        Ok(report)
     }
 
     /// Sends a sample whenever something changed or it is time.
-    async fn report(&mut self, broker: &Broker, report: &mut Report) -> Result<End, StreamError> {
+    async fn report(&mut self, report: &mut Report) -> Result<End, StreamError> {
         let leaving = self.uplink.leaving.clone();
-        let mut sent = Sent::new(broker.sources());
         let opened = Instant::now();
         loop {
+            if let Some(credentials) = report.new_credentials(&self.uplink.gateway).await {
+                return Ok(End::NewCredentials(credentials));
+            }
             let message = {
                 let state = self.uplink.state.borrow_and_update();
-                if state.broker.as_deref() != Some(broker) {
+                if state.broker.as_deref() != Some(&*report.broker) {
                     return Ok(End::NewBroker);
                 }
-                sent.next(&state, Instant::now())
+                report.sent.next(&state, Instant::now())
             };
             let at = Instant::now();
             send(&report.outbox, Body::Sample(message)).await?;
+            let sequence = report.sent.sequence();
             let ack = tokio::select! {
                 () = leaving.cancelled() => return Ok(End::Left),
-                ack = within(report.ack(sent.sequence())) => ack??,
+                ack = within(report.ack(sequence)) => ack??,
             };
             // Two collectors that take a rank from one another must not do so ever faster.
             if opened.elapsed() > Backoff::CAP {
@@ -165,7 +210,7 @@ impl Stream {
             self.obey(&ack);
             if ack.want_full {
                 debug!(gateway = %self.address, "the gateway asks for a full sample");
-                sent.forget();
+                report.sent.forget();
                 continue;
             }
             loop {
@@ -200,6 +245,22 @@ impl Stream {
 }
 
 impl Report {
+    /// Other credentials than those of the stream, where it is time to look and there are any. Files
+    /// that cannot be read are none: the stream goes on as it was opened.
+    async fn new_credentials(&mut self, gateway: &Gateway) -> Option<Credentials> {
+        if self.looked.elapsed() < CREDENTIALS_PERIOD {
+            return None;
+        }
+        self.looked = Instant::now();
+        match Credentials::read(gateway).await {
+            Ok(found) => (found != self.credentials).then_some(found),
+            Err(error) => {
+                debug!(reason = %error, "the credentials cannot be read again");
+                None
+            }
+        }
+    }
+
     async fn next(&mut self) -> Result<Ack, StreamError> {
         self.acks.message().await?.ok_or(StreamError::Closed)
     }
@@ -216,7 +277,7 @@ impl Report {
 
     /// Says goodbye and waits until the gateway has heard it.
     async fn leave(self, reason: String) {
-        let Self { outbox, mut acks } = self;
+        let Self { outbox, mut acks, .. } = self;
         let goodbye = async {
             send(&outbox, Body::Leaving(Leaving { reason })).await.ok();
             drop(outbox);

@@ -49,6 +49,8 @@ pub(crate) struct Heard {
     pub(crate) samples: Vec<Sample>,
     pub(crate) leaving: Option<String>,
     pub(crate) ended: bool,
+    /// How many streams there had been when it ended.
+    pub(crate) before_its_end: usize,
 }
 
 impl Heard {
@@ -232,5 +234,9 @@ async fn listen(
             break;
         }
     }
-    note(&|heard| heard.ended = true);
+    state.heard.send_modify(|heard| {
+        let streams = heard.len();
+        let own = &mut heard[index];
+        (own.ended, own.before_its_end) = (true, streams);
+    });
 }

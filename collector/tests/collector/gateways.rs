@@ -174,3 +174,34 @@ async fn the_certificate_has_to_be_for_the_name_and_the_token_is_sent() {
     assert!(wrong.heard().is_empty());
     pod.stop().await;
 }
+
+#[tokio::test]
+async fn a_new_token_gets_a_new_stream_before_the_last_one_ends() {
+    let (_dir, simulator) = simulator().await;
+    let files = tempfile::tempdir().unwrap();
+    let token = files.path().join("token");
+    std::fs::write(&token, "first").unwrap();
+    let gateway = Gateway::start(Manners::default()).await;
+    let broker = simulator.endpoint(0).unwrap();
+    let pod = Pod::start_with([gateway.address], |args| {
+        args.flux_uri = Some(broker.to_string());
+        args.token_file = Some(token.clone());
+        args.insecure = Some("true".to_owned());
+        args.interval = Some("50ms".to_owned());
+    });
+    gateway.until("up", up).await;
+    // As while the kubelet writes it: the stream goes on.
+    std::fs::write(&token, "").unwrap();
+    std::fs::write(&token, "second").unwrap();
+    let all = gateway.until_all(
+        "a second stream, and the end of the first",
+        |all| matches!(all, [first, second] if first.ended && up(second)),
+    );
+    let all = all.await;
+    assert_eq!(all[0].authorization.as_deref(), Some("Bearer first"));
+    assert_eq!(all[1].authorization.as_deref(), Some("Bearer second"));
+    assert_eq!(all[0].before_its_end, 2, "the second one came before the first had ended");
+    assert!(all[0].leaving.is_none(), "it has not left");
+    pod.stop().await;
+    assert_eq!(gateway.heard().len(), 2);
+}

@@ -28,7 +28,7 @@ mod known;
 mod pod;
 mod watch;
 
-pub use pod::{Pod, Stage};
+pub use pod::{Job, Pod, Stage};
 pub use watch::follow;
 
 /// The label that the Flux Operator puts on the pods of a MiniCluster; its value is the name.
@@ -97,6 +97,21 @@ pub struct Namespace {
     pub pods: BTreeMap<Arc<str>, Arc<Holder>>,
     /// The MiniClusters that have any pod or had one lately, by name.
     pub miniclusters: BTreeMap<Arc<str>, MiniCluster>,
+    /// The other pods that are there, by name: they end, have ended, or lost their index.
+    others: BTreeMap<Arc<str>, Arc<Pod>>,
+}
+
+/// Where a pod stands among those of its index.
+#[derive(Debug)]
+pub enum Place<'a> {
+    /// It holds the index, or ends and no other has come.
+    Speaks(&'a Arc<Pod>),
+    /// Another pod holds the index.
+    Replaced(&'a Arc<Pod>),
+    /// It has ended, or its MiniCluster has.
+    Ended,
+    /// It was not seen, or is gone.
+    Unseen,
 }
 
 /// One MiniCluster.
@@ -185,6 +200,28 @@ impl Known {
             _ if minicluster.successors.may_come(now) => Sight::Replaced(minicluster),
             None => Sight::Ending,
             Some(gone) => Sight::Ended(gone),
+        }
+    }
+
+    /// Where the pod of this name and UID stands.
+    pub fn place(&self, namespace: &str, name: &str, uid: &str) -> Place<'_> {
+        let Some(namespace) = self.namespace(namespace) else { return Place::Unseen };
+        if let Some(holder) = namespace.pods.get(name).filter(|holder| *holder.pod.uid == *uid) {
+            return Place::Speaks(&holder.pod);
+        }
+        let Some(pod) = namespace.others.get(name).filter(|pod| *pod.uid == *uid) else {
+            return Place::Unseen;
+        };
+        let minicluster = namespace.miniclusters.get(&pod.minicluster);
+        let holder = minicluster.and_then(|cluster| cluster.holders.get(&pod.index));
+        match (holder, pod.stage) {
+            (Some(holder), _) => Place::Replaced(&holder.pod),
+            (None, Stage::Ending | Stage::Evicted)
+                if !minicluster.is_some_and(|cluster| cluster.completed) =>
+            {
+                Place::Speaks(pod)
+            }
+            _ => Place::Ended,
         }
     }
 

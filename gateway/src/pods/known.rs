@@ -37,6 +37,12 @@ impl Known {
             let before = self.namespace(namespace).and_then(|old| old.miniclusters.get(name));
             let minicluster = MiniCluster::of(&indexes, before, now);
             let namespace = next.namespaces.entry(Arc::clone(namespace)).or_default();
+            let holds = |pod: &Pod| {
+                let holder = minicluster.holders.get(&pod.index);
+                holder.is_some_and(|holder| holder.pod.uid == pod.uid)
+            };
+            let others = indexes.values().flatten().filter(|pod| !holds(pod));
+            namespace.others.extend(others.map(|pod| (Arc::clone(&pod.name), Arc::clone(pod))));
             let holders = minicluster.holders.values();
             let by_name = holders.map(|holder| (Arc::clone(&holder.pod.name), Arc::clone(holder)));
             namespace.pods.extend(by_name);

@@ -17,6 +17,9 @@ const JOB_INDEX: &str = "job-index";
 /// lost, or a pod of a higher priority comes.
 const DISRUPTION: &str = "DisruptionTarget";
 
+/// The group of Jobs, with a slash after it.
+const BATCH: &str = "batch/";
+
 /// Bytes of a pod's labels. The Flux Operator's and the Job controller's are some 600.
 const MAX_LABEL_BYTES: usize = 16 * 1024;
 
@@ -37,8 +40,21 @@ pub struct Pod {
     pub stage: Stage,
     /// When it was created, by the API server's clock.
     pub created: Option<Timestamp>,
+    /// The Job that made it.
+    pub job: Option<Job>,
+    /// The headless Service that names it in DNS.
+    pub subdomain: Option<Arc<str>>,
     /// In ascending order of keys.
     labels: Box<[(Box<str>, Box<str>)]>,
+}
+
+/// The Job that made a pod, and controls it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Its name, in the pod's namespace.
+    pub name: Arc<str>,
+    /// What no other Job ever has.
+    pub uid: Arc<str>,
 }
 
 /// Where a pod is in its life.
@@ -74,7 +90,12 @@ impl Pod {
             return None;
         }
         let minicluster = labels.get(SELECTOR).filter(|name| !name.is_empty())?;
-        let hostname = pod.spec.and_then(|spec| spec.hostname);
+        let (hostname, subdomain) =
+            pod.spec.map_or((None, None), |spec| (spec.hostname, spec.subdomain));
+        let mut owners = metadata.owner_references.into_iter().flatten();
+        let job = owners
+            .find(|owner| owner.controller == Some(true))
+            .filter(|owner| owner.kind == "Job" && owner.api_version.starts_with(BATCH));
         let index = labels
             .get(INDEX)
             .or_else(|| metadata.annotations.as_ref()?.get(INDEX))
@@ -96,6 +117,8 @@ impl Pod {
                 evicted,
             ),
             created: metadata.creation_timestamp.map(|time| time.0),
+            job: job.map(|job| Job { name: job.name.into(), uid: job.uid.into() }),
+            subdomain: subdomain.filter(|name| !name.is_empty()).map(Into::into),
             // A map of the API is in ascending order.
             labels: labels.into_iter().map(|(key, value)| (key.into(), value.into())).collect(),
         })

@@ -17,6 +17,7 @@ use tracing::{error, info, warn};
 use crate::operator::{COMPLETION_INDEX, SELECTOR};
 
 mod collector;
+mod token;
 
 use collector::Collector;
 

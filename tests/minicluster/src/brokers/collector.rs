@@ -10,6 +10,7 @@ use fluxgauge_collector::{
     args::{Args, Problem},
     uplink::Resolve,
 };
+use futures_util::future::join_all;
 use k8s_openapi::api::core::v1::{ConfigMap, Container, Pod};
 use kube::{Api, Client, ResourceExt as _};
 use tempfile::TempDir;
@@ -17,6 +18,7 @@ use thiserror::Error;
 use tokio::fs;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::token::MountedToken;
 use crate::operator::COMPLETION_INDEX;
 
 /// The variable by which the collector's container is known.
@@ -38,6 +40,8 @@ pub(super) enum StartError {
     Files(#[from] io::Error),
     #[error("cannot read ConfigMap {name}: {source}")]
     ConfigMap { name: String, source: Box<kube::Error> },
+    #[error("cannot get a token of the service account: {0}")]
+    Token(Box<kube::Error>),
     #[error("the configuration cannot be used: {0:?}")]
     Configuration(Vec<Problem>),
 }
@@ -57,6 +61,7 @@ impl Collector {
         };
         let root = TempDir::with_prefix(format!("{}-", pod.name_any()))?;
         mount(client, pod, container, root.path()).await?;
+        let tokens = mount_tokens(client, pod, container, root.path()).await?;
         write(&root.path().join("etc/hosts"), &hosts(pod)).await?;
         let folder = root.path().join(SOCKET);
         fs::create_dir_all(&folder).await?;
@@ -66,8 +71,14 @@ impl Collector {
 
         let ends = CancellationToken::new();
         let asked = ends.clone().cancelled_owned();
+        let has_tokens = !tokens.is_empty();
         tokio::spawn(async move {
-            fluxgauge_collector::run_with(config, resolver, asked).await;
+            tokio::select! {
+                () = fluxgauge_collector::run_with(config, resolver, asked) => {}
+                never = join_all(tokens.into_iter().map(MountedToken::keep)), if has_tokens => {
+                    drop(never);
+                }
+            }
             drop(root);
         });
         Ok(Some(Self { _ends: ends.drop_guard() }))
@@ -123,7 +134,7 @@ async fn mount(
         let mut volumes = pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten());
         let volume = volumes.find(|volume| volume.name == mount.name);
         let Some(source) = volume.and_then(|volume| volume.config_map.as_ref()) else {
-            continue; // such as the token, which pods of MiniClusters do without
+            continue; // such as the token
         };
         let failed = |source_error| StartError::ConfigMap {
             name: source.name.clone(),
@@ -137,6 +148,30 @@ async fn mount(
         }
     }
     Ok(())
+}
+
+/// Writes the tokens that the container mounts, as kubelet does.
+async fn mount_tokens(
+    client: &Client,
+    pod: &Pod,
+    container: &Container,
+    root: &Path,
+) -> Result<Vec<MountedToken>, StartError> {
+    let mut tokens = Vec::new();
+    for mount in container.volume_mounts.iter().flatten() {
+        let mut volumes = pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten());
+        let volume = volumes.find(|volume| volume.name == mount.name);
+        let sources = volume.and_then(|volume| volume.projected.as_ref()?.sources.as_ref());
+        let folder = inside(root, &mount.mount_path);
+        for source in sources.into_iter().flatten() {
+            let Some(wanted) = &source.service_account_token else { continue };
+            fs::create_dir_all(&folder).await?;
+            let token = MountedToken::new(client, pod, wanted, folder.join(&wanted.path));
+            token.write().await.map_err(|error| StartError::Token(Box::new(error)))?;
+            tokens.push(token);
+        }
+    }
+    Ok(tokens)
 }
 
 /// Where a path of the container is on this machine.

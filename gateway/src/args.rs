@@ -9,9 +9,16 @@ use clap::{
     Parser,
     builder::{BoolishValueParser, OsStringValueParser},
 };
+use fluxgauge_proto::limits;
 use metrics_api::group_version::Group;
 
-use crate::{auth::Policy, authority, kubernetes::Reach, telemetry::Logs};
+use crate::{
+    auth::{Policy, collectors},
+    authority,
+    kubernetes::Reach,
+    store::{Bounds, MAX_REPORTERS},
+    telemetry::Logs,
+};
 
 mod check;
 mod secret;
@@ -33,6 +40,9 @@ pub const MIN_DURATION: Duration = Duration::from_millis(100);
 /// may have open.
 pub const MAX_CONNECTIONS: usize = 65_535;
 
+/// The most series of a namespace that a flag takes: as many as all collectors can report.
+pub const MAX_SERIES: usize = MAX_REPORTERS * limits::MAX_SERIES;
+
 const EXAMPLES: &str = "\
 Examples:
   In a cluster, with a CA of its own, whose certificates it keeps in a Secret and renews:
@@ -46,10 +56,19 @@ Examples:
 
   On a desk, on free ports and without TLS; the first line of output names the ports:
     fluxgauge-gateway --plain-http --listen 127.0.0.1:0 --ingest-listen 127.0.0.1:0 \
-      --kubernetes off --reader-token-file token
+      --kubernetes off --reader-token-file token --insecure-collectors
+
+  The same for collectors that prove who they are by the file tokens/NAMESPACE:
+    fluxgauge-gateway --plain-http --listen 127.0.0.1:0 --ingest-listen 127.0.0.1:0 \
+      --kubernetes off --reader-token-file token --collector-token-dir tokens
 
   Traces, sent to a receiver of OTLP over gRPC:
     OTEL_EXPORTER_OTLP_ENDPOINT=http://otel-collector:4317 fluxgauge-gateway ...
+
+Who may report: a collector proves where it runs, and reports for that alone. In this order: by a
+certificate of --collector-ca's authority, else by a token of --collector-token-dir, else by a token
+of a service account, where there is a Kubernetes to review it. Each way that is named is open;
+--collectors-by-namespace widens the first and the last, and --insecure-collectors stands alone.
 
 Durations are written 90s, 2m or 1m30s. Exit status: 0 after SIGTERM or SIGINT, 64 for bad
 configuration, 1 for any other failure.";
@@ -126,7 +145,8 @@ pub struct Args {
 
     /// Whether to ask Kubernetes which pods MiniClusters have and who may read: auto (in a pod that
     /// has a service account), on or off. Without, names and labels of pods are what collectors say,
-    /// and --reader-token-file or --insecure-readers must say who may read.
+    /// and other flags must say who may read (--reader-token-file, --insecure-readers) and who may
+    /// report (--collector-token-dir, --collector-ca, --insecure-collectors).
     #[arg(long, env = "FLUXGAUGE_KUBERNETES", value_name = "WHEN", default_value = "auto")]
     pub kubernetes: String,
 
@@ -142,6 +162,38 @@ pub struct Args {
     /// Let everybody read who reaches --listen, also where there is a Kubernetes to ask.
     #[arg(long, env = "FLUXGAUGE_INSECURE_READERS", value_parser = BoolishValueParser::new())]
     pub insecure_readers: bool,
+
+    /// The audience of service-account tokens that are made for gateways alone, such as projected ones.
+    /// Those of the API server's own audience are taken as well.
+    #[arg(
+        long,
+        env = "FLUXGAUGE_COLLECTOR_AUDIENCE",
+        value_name = "NAME",
+        default_value = collectors::AUDIENCE
+    )]
+    pub collector_audience: String,
+
+    /// Let a service-account token that was made for no pod report for all MiniClusters of its
+    /// namespace.
+    #[arg(long, env = "FLUXGAUGE_COLLECTORS_BY_NAMESPACE", value_parser = BoolishValueParser::new())]
+    pub collectors_by_namespace: bool,
+
+    /// Let those report who show a certificate of an authority in this PEM file, for what it names:
+    /// URI spiffe://DOMAIN/ns/NAMESPACE/minicluster/NAME, /index/N after it for one rank; or common name
+    /// minicluster:NAMESPACE:NAME, :N after it. With --collectors-by-namespace also URI
+    /// spiffe://DOMAIN/ns/NAMESPACE/sa/NAME. It is read again every 2 s.
+    #[arg(long, env = "FLUXGAUGE_COLLECTOR_CA", value_name = "FILE", value_parser = OsStringValueParser::new())]
+    pub collector_ca: Option<OsString>,
+
+    /// Let those report who send a token of this directory, for all MiniClusters of the namespace that
+    /// the token's file is named after: one word of at least 16 characters. It is read again every 2 s.
+    #[arg(long, env = "FLUXGAUGE_COLLECTOR_TOKEN_DIR", value_name = "DIR", value_parser = OsStringValueParser::new())]
+    pub collector_token_dir: Option<OsString>,
+
+    /// Let everybody report who reaches --ingest-listen, for whatever they say they are, also where
+    /// there is a Kubernetes to ask.
+    #[arg(long, env = "FLUXGAUGE_INSECURE_COLLECTORS", value_parser = BoolishValueParser::new())]
+    pub insecure_collectors: bool,
 
     /// How long the gateway is not ready after its start, while collectors connect.
     #[arg(long, env = "FLUXGAUGE_WARM_UP", value_name = "DURATION", default_value = "10s")]
@@ -175,6 +227,25 @@ pub struct Args {
     #[arg(long, env = "FLUXGAUGE_MAX_COLLECTORS", value_name = "NUMBER", default_value = "16384")]
     pub max_collectors: String,
 
+    /// Collectors of one namespace that are kept; one more is refused.
+    #[arg(
+        long,
+        env = "FLUXGAUGE_MAX_COLLECTORS_PER_NAMESPACE",
+        value_name = "NUMBER",
+        default_value = "2048"
+    )]
+    pub max_collectors_per_namespace: String,
+
+    /// Series of all collectors of one namespace; a stream that brings more is ended. Their names and
+    /// labels may have 256 bytes each, on average.
+    #[arg(
+        long,
+        env = "FLUXGAUGE_MAX_SERIES_PER_NAMESPACE",
+        value_name = "NUMBER",
+        default_value = "65536"
+    )]
+    pub max_series_per_namespace: String,
+
     /// The form of log lines on standard error: plain or json.
     #[arg(long, env = "FLUXGAUGE_LOG_FORMAT", value_name = "FORMAT", default_value = "plain")]
     pub log: String,
@@ -206,6 +277,8 @@ pub struct Config {
     pub kubernetes: Reach,
     /// Who may read.
     pub readers: Policy,
+    /// Who may report.
+    pub collectors: collectors::Policy,
     /// How long the gateway is not ready after its start.
     pub warm_up: Duration,
     /// How long it goes on serving after the signal to end.
@@ -218,6 +291,8 @@ pub struct Config {
     pub max_connections: usize,
     /// Connections of collectors at once.
     pub max_collectors: usize,
+    /// What is kept of each namespace.
+    pub of_namespace: Bounds,
     /// What is logged, and how.
     pub logs: Logs,
 }
@@ -276,6 +351,7 @@ impl TryFrom<Args> for Config {
             groups: if args.external_metrics { &Group::ALL } else { &[Group::Custom] },
             kubernetes: check.kubernetes(&args),
             readers: check.readers(&args),
+            collectors: check.collectors(&args),
             service_aliases: check.aliases(args.service_aliases),
             warm_up: check.duration("--warm-up", &args.warm_up, &none_too).unwrap_or_default(),
             drain_delay: check
@@ -287,8 +363,24 @@ impl TryFrom<Args> for Config {
             connection_max_age: check
                 .duration("--connection-max-age", &args.connection_max_age, &any)
                 .unwrap_or_default(),
-            max_connections: check.count("--max-connections", &args.max_connections),
-            max_collectors: check.count("--max-collectors", &args.max_collectors),
+            max_connections: check.count(
+                "--max-connections",
+                &args.max_connections,
+                MAX_CONNECTIONS,
+            ),
+            max_collectors: check.count("--max-collectors", &args.max_collectors, MAX_CONNECTIONS),
+            of_namespace: Bounds {
+                collectors: check.count(
+                    "--max-collectors-per-namespace",
+                    &args.max_collectors_per_namespace,
+                    MAX_REPORTERS,
+                ),
+                series: check.count(
+                    "--max-series-per-namespace",
+                    &args.max_series_per_namespace,
+                    MAX_SERIES,
+                ),
+            },
             logs: check.logs(&args.log, args.log_level),
         };
         check.addresses(&config, args.plain_http && !args.plain_http_anywhere);

@@ -1,4 +1,4 @@
-//! Who reads, and whether they may.
+//! Who reads, and whether they may; who reports is in [`collectors`].
 //!
 //! ```text
 //!  certificate ──▶ certificate ◀── trust ◀── config_map ◀── kube-apiserver's ConfigMap
@@ -23,6 +23,8 @@ use crate::{clock::Moment, kubernetes::Kubernetes};
 
 mod access;
 mod certificate;
+mod claims;
+pub mod collectors;
 mod config_map;
 mod digest;
 mod headers;

@@ -5,14 +5,14 @@
 //!        └───────────list, watch──▶ pods ──┐
 //!                                         ▼
 //!  collectors ──gRPC──▶ ingest ──▶ store ──▶ query ──▶ api ──REST──▶ kube-apiserver, people
-//!                         │                              │▲
-//!                         │                              │└─ auth ──▶ kube-apiserver: who may?
+//!                         │▲                             │▲
+//!                         │└──────────── auth ───────────┼┘──▶ kube-apiserver: who is it, who may?
 //!                         └────────── telemetry ─────────┘──OTLP──▶ traces
 //! ```
 //!
 //! Data flows one way, and so do the modules: `model` ← `store` ← {`ingest`, `query`} ← `api`,
-//! `model` ← `pods` ← `query`, and `auth` ← `api`. `serve`, `tls`, `authority` and `telemetry` carry it and know
-//! nothing of it but `model`. Only this file knows all of them.
+//! `model` ← `pods` ← {`query`, `auth`}, and `auth` ← {`ingest`, `api`}. `serve`, `tls`, `authority` and `telemetry`
+//! carry it and know nothing of it but `model`. Only this file knows all of them.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -35,10 +35,13 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     api::{Api, Health, State},
     args::{Config, Tls},
-    auth::{Policy, PolicyError, Readers},
+    auth::{
+        Policy, PolicyError, Readers,
+        collectors::{self, Collectors},
+    },
     authority::{Authority, AuthorityError},
     clock::Clock,
-    ingest::Ingest,
+    ingest::{Connection, Ingest},
     kubernetes::{Kubernetes, ReachError},
     model::{Provenance, Reporter},
     pods::{Pods, Unknown},
@@ -100,9 +103,9 @@ pub enum StartError {
     /// Kubernetes is to be asked, and there is no way to it.
     #[error(transparent)]
     Kubernetes(#[from] ReachError),
-    /// Nobody could ever read.
+    /// Nobody could ever read, or report.
     #[error(transparent)]
-    Readers(#[from] PolicyError),
+    Policy(#[from] PolicyError),
 }
 
 /// A gateway that has its ports and its certificate.
@@ -115,6 +118,8 @@ pub struct Gateway {
     kubernetes: Option<Kubernetes>,
     trust: auth::trust::Shared,
     readers: Readers,
+    pods: pods::Shared,
+    collectors: Collectors,
     store: Arc<Store>,
 }
 
@@ -129,9 +134,10 @@ enum Served {
 impl Served {
     /// Reads files; a Secret is read later.
     fn new(config: &Config, kubernetes: Option<&Kubernetes>) -> Result<Self, StartError> {
-        let clients: Arc<dyn ClientCertVerifier> = match config.readers {
-            Policy::Kubernetes => Arc::new(AnyClient::new()),
-            Policy::TokenFile(_) | Policy::Anybody => WebPkiClientVerifier::no_client_auth(),
+        let show = config.readers == Policy::Kubernetes || shows_certificates(&config.collectors);
+        let clients: Arc<dyn ClientCertVerifier> = match show {
+            true => Arc::new(AnyClient::new()),
+            false => WebPkiClientVerifier::no_client_auth(),
         };
         Ok(match &config.tls {
             Tls::Off => Self::Plain,
@@ -208,6 +214,8 @@ impl Gateway {
         let kubernetes = kubernetes::connect(&config.kubernetes).await?;
         let trust = auth::trust::Shared::default();
         let readers = Readers::new(&config.readers, kubernetes.as_ref(), &trust)?;
+        let pods = pods::Shared::default();
+        let collectors = Collectors::new(&config.collectors, kubernetes.as_ref(), &pods)?;
         let certificate = Served::new(&config, kubernetes.as_ref())?;
         Ok(Self {
             api: listen("--listen", config.listen).await?,
@@ -216,8 +224,10 @@ impl Gateway {
             kubernetes,
             trust,
             readers,
+            pods,
+            collectors,
+            store: Arc::new(Store::new(config.of_namespace)),
             config,
-            store: Arc::default(),
         })
     }
 
@@ -232,7 +242,8 @@ impl Gateway {
 
     /// Serves until `shutdown`, then drains; returns when the last connection is closed.
     pub async fn run(self, traces: Traces, shutdown: Shutdown) {
-        let Self { config, api, ingest, certificate, kubernetes, trust, readers, store } = self;
+        let Self { config, api, ingest, certificate, kubernetes, .. } = self;
+        let Self { trust, readers, pods, collectors, store, .. } = self;
         let clock = Clock::system();
         let drain = CancellationToken::new();
         let (state, health) = watch::channel(State::WarmingUp);
@@ -240,7 +251,6 @@ impl Gateway {
         let transport = certificate.current().map_or(Transport::Plain, Transport::Tls);
         let rules =
             Rules { max_age: config.max_age, service_aliases: config.service_aliases.clone() };
-        let pods = pods::Shared::default();
         if kubernetes.is_some() {
             pods.publish(Pods::Unknown(Unknown::Unlisted));
         }
@@ -250,7 +260,7 @@ impl Gateway {
         let health = Health::new(health, known, trusted, certificate.known());
         let rest = Api::new(Arc::clone(&store), pods.clone(), rules, health);
         let rest = api::Service::new(rest.with_groups(config.groups), clock);
-        let grpc = TelemetryServer::new(Ingest {
+        let streams = Ingest {
             store: Arc::clone(&store),
             clock,
             interval: config.interval,
@@ -259,9 +269,14 @@ impl Gateway {
                 traces.record_sample(sample, &reporter.cluster);
             }),
             shutdown: drain.clone(),
-        })
-        .max_decoding_message_size(limits::MAX_MESSAGE_BYTES)
-        .max_encoding_message_size(limits::MAX_MESSAGE_BYTES);
+        };
+        let callers = collectors.clone();
+        let grpc = move |peer: Peer| {
+            let caller = callers.on(peer.address, peer.certificates);
+            TelemetryServer::new(streams.on(Connection::new(caller, peer.leave)))
+                .max_decoding_message_size(limits::MAX_MESSAGE_BYTES)
+                .max_encoding_message_size(limits::MAX_MESSAGE_BYTES)
+        };
 
         let of_readers = Limits {
             connections: config.max_connections,
@@ -283,11 +298,14 @@ impl Gateway {
                 ingest,
                 transport.clone(),
                 of_collectors,
-                move |_| TowerToHyperService::new(grpc.clone()),
+                move |peer| TowerToHyperService::new(grpc(peer)),
                 drain.clone()
             )),
             live(&state, &config, &shutdown, &drain),
             forget(&store, &pods, config.max_age, &drain),
+            async {
+                let _: Option<()> = drain.run_until_cancelled(collectors.follow()).await;
+            },
             async {
                 if let Some(kubernetes) = &kubernetes {
                     let follow = follow(kubernetes, &pods, &pods_known, &config);
@@ -303,6 +321,11 @@ impl Gateway {
             certificate.follow(drain.clone()),
         );
     }
+}
+
+/// Whether collectors may prove by certificates who they are.
+fn shows_certificates(policy: &collectors::Policy) -> bool {
+    matches!(policy, collectors::Policy::Proved(ways) if ways.authority.is_some())
 }
 
 async fn listen(flag: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {

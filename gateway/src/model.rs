@@ -41,6 +41,24 @@ pub struct Reporter {
     pub flux_version: Arc<str>,
     /// When its stream was opened.
     pub connected: Instant,
+    /// How exactly it has proved where it runs.
+    pub standing: Standing,
+}
+
+/// How exactly a reporter has proved where it runs. Where two claim a rank, the greater one has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// Not at all: nobody asks.
+    #[default]
+    Unasked,
+    /// In this namespace.
+    Namespace,
+    /// In a pod of this MiniCluster.
+    MiniCluster,
+    /// In a pod of this index.
+    Index,
+    /// In the pod that holds the index.
+    Pod,
 }
 
 /// The labels of one series in ascending order of their names; none for the object itself.
@@ -93,6 +111,17 @@ pub struct Snapshot {
     pub instance: SeriesMap,
     /// Metrics of the broker.
     pub broker: SeriesMap,
+    /// How much that is.
+    pub size: Size,
+}
+
+/// What a snapshot takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    /// Series of both scopes.
+    pub series: usize,
+    /// Bytes of names, labels and failures.
+    pub text_bytes: usize,
 }
 
 impl Snapshot {

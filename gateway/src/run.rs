@@ -55,7 +55,7 @@ pub fn main(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Exit
             match error.downcast_ref() {
                 Some(
                     StartError::Kubernetes(_)
-                    | StartError::Readers(_)
+                    | StartError::Policy(_)
                     | StartError::Authority(AuthorityError::NoKubernetes),
                 ) => ExitCode::from(EX_USAGE),
                 _ => ExitCode::FAILURE,

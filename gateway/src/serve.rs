@@ -93,6 +93,8 @@ pub struct Limits {
 /// The other end of a connection.
 #[derive(Debug)]
 pub struct Peer {
+    /// Where it is.
+    pub address: SocketAddr,
     /// The certificates that it has shown, its own first. That it holds the key is all that is known
     /// of them.
     pub certificates: Vec<CertificateDer<'static>>,

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Readers load two pointers and never wait. A slot has one [`Writer`] at a time: the stream that
-//! claimed it last, unless a younger broker holds it.
+//! claimed it last, unless one holds it that has proved more, or a younger broker.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -15,10 +15,21 @@ use std::{
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use thiserror::Error;
 use tokio::time::Instant;
 
-use crate::model::{ClusterKey, Reporter, Snapshot};
+use crate::model::{ClusterKey, Reporter, Size, Snapshot};
+
+mod claim;
+mod usage;
+
+pub use claim::{ClaimError, Replaced, Unpublished};
+pub use usage::{
+    Bounds, MAX_COLLECTORS_PER_NAMESPACE, MAX_SERIES_PER_NAMESPACE, STREAMS_PER_COLLECTOR,
+    TEXT_BYTES_PER_SERIES, TooMuch,
+};
+
+use claim::Claim;
+use usage::Usage;
 
 /// Reporters that one gateway keeps. At about 10 KiB for 40 series this is 160 MiB.
 pub const MAX_REPORTERS: usize = 16_384;
@@ -26,35 +37,11 @@ pub const MAX_REPORTERS: usize = 16_384;
 /// The MiniClusters of one namespace by name.
 pub type Namespace = BTreeMap<Arc<str>, Arc<Cluster>>;
 
-/// Why a slot could not be claimed.
-#[derive(Debug, Error, PartialEq)]
-pub enum ClaimError {
-    /// A younger broker of the same rank reports.
-    #[error(
-        "rank {rank} is reported by a younger broker, started {newer} s after the epoch, and this \
-         one started {older} s after it: a newer lead broker replaces an older one"
-    )]
-    Superseded {
-        /// The rank that both claim.
-        rank: u32,
-        /// The start of the broker that holds the slot.
-        newer: f64,
-        /// The start of the broker that was refused.
-        older: f64,
-    },
-    /// The store is full.
-    #[error("this gateway keeps at most {MAX_REPORTERS} collectors and has that many")]
-    Full,
-}
-
-/// Another stream has claimed the slot since.
-#[derive(Debug, Error, PartialEq, Eq)]
-#[error("a newer stream reports this rank of the MiniCluster")]
-pub struct Replaced;
-
 /// All that is known, by namespace, MiniCluster and rank.
 #[derive(Debug, Default)]
 pub struct Store {
+    /// Of each namespace.
+    bounds: Bounds,
     index: ArcSwap<Index>,
     /// Held while the index changes, so that two changes do not lose one another.
     changing: Mutex<()>,
@@ -102,16 +89,8 @@ impl Cluster {
 pub struct Slot {
     newest: ArcSwapOption<Snapshot>,
     claim: Mutex<Claim>,
-}
-
-/// Which stream may write a slot.
-#[derive(Debug)]
-struct Claim {
-    /// Grows with each claim; a writer with another epoch has been replaced.
-    epoch: u64,
-    reporter: Arc<Reporter>,
-    /// When the stream ended; `None` while it lives.
-    ended: Option<Instant>,
+    /// What the namespace has.
+    usage: Arc<Usage>,
 }
 
 impl Slot {
@@ -126,7 +105,19 @@ impl Slot {
     }
 }
 
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let size = self.claim().size;
+        self.usage.remove_collector(size);
+    }
+}
+
 impl Store {
+    /// A store that keeps so much of each namespace.
+    pub fn new(bounds: Bounds) -> Self {
+        Self { bounds, ..Self::default() }
+    }
+
     /// The MiniClusters of a namespace.
     pub fn namespace(&self, namespace: &str) -> Option<Arc<Namespace>> {
         self.index.load().namespaces.get(namespace).cloned()
@@ -146,17 +137,16 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When a younger broker holds the slot by a stream that lives, or when the store is full.
+    /// When a stream that lives holds the slot and has proved more, or is a younger broker's; when the
+    /// namespace is at its bound, or the store is full.
     pub fn claim(self: &Arc<Self>, reporter: Arc<Reporter>) -> Result<Writer, ClaimError> {
         let _changing = self.changing();
         let held = self.slot(&reporter);
         let slot = match held {
             Some(slot) => {
                 let mut claim = slot.claim();
-                let (newer, older) = (claim.reporter.broker_start, reporter.broker_start);
-                if claim.ended.is_none() && older > 0.0 && newer > older {
-                    return Err(ClaimError::Superseded { rank: reporter.rank, newer, older });
-                }
+                claim.stands_against(&reporter)?;
+                slot.usage.add_stream()?;
                 claim.epoch += 1;
                 claim.reporter = Arc::clone(&reporter);
                 claim.ended = None;
@@ -213,12 +203,20 @@ impl Store {
         if index.reporters >= MAX_REPORTERS {
             return Err(ClaimError::Full);
         }
-        let slot = Arc::new(Slot {
-            newest: ArcSwapOption::empty(),
-            claim: Mutex::new(Claim { epoch: 1, reporter: Arc::clone(reporter), ended: None }),
-        });
         let key = &reporter.cluster;
         let namespace = index.namespaces.entry(Arc::clone(&key.namespace)).or_default();
+        let mut slots = namespace.values().flat_map(|cluster| cluster.slots.values());
+        let usage = slots.next().map(|slot| Arc::clone(&slot.usage));
+        let usage = usage.unwrap_or_else(|| Arc::new(Usage::new(self.bounds)));
+        usage.add_stream()?;
+        if let Err(too_much) = usage.add_collector() {
+            usage.remove_stream();
+            return Err(too_much.into());
+        }
+        let claim =
+            Claim { epoch: 1, reporter: Arc::clone(reporter), ended: None, size: Size::default() };
+        let slot =
+            Arc::new(Slot { newest: ArcSwapOption::empty(), claim: Mutex::new(claim), usage });
         let cluster = Arc::make_mut(namespace).entry(Arc::clone(&key.name)).or_default();
         let cluster = Arc::make_mut(cluster);
         cluster.slots.insert(reporter.rank, Arc::clone(&slot));
@@ -269,14 +267,26 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// When another stream has claimed the slot since; the snapshot is dropped.
-    pub fn publish(&self, snapshot: Snapshot) -> Result<(), Replaced> {
-        let claim = self.slot.claim();
+    /// When another stream has claimed the slot since, or when the namespace is at its bound; the
+    /// snapshot is dropped.
+    pub fn publish(&self, snapshot: Snapshot) -> Result<(), Unpublished> {
+        let mut claim = self.slot.claim();
         if claim.epoch != self.epoch {
-            return Err(Replaced);
+            return Err(Replaced.into());
         }
+        self.slot.usage.exchange(claim.size, snapshot.size)?;
+        claim.size = snapshot.size;
         self.slot.newest.store(Some(Arc::new(snapshot)));
         Ok(())
+    }
+
+    /// Whether no other stream has claimed the slot since.
+    ///
+    /// # Errors
+    ///
+    /// When one has.
+    pub fn check(&self) -> Result<(), Replaced> {
+        if self.slot.claim().epoch == self.epoch { Ok(()) } else { Err(Replaced) }
     }
 
     /// Forgets all that this reporter said, at once.
@@ -292,6 +302,7 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
+        self.slot.usage.remove_stream();
         let mut claim = self.slot.claim();
         if claim.epoch == self.epoch {
             claim.ended = Some(Instant::now());

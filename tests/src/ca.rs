@@ -4,7 +4,7 @@ use std::{fs, path::Path, sync::Arc};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, SanType,
 };
 use rustls::{
     ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
@@ -29,10 +29,22 @@ pub const INGEST_NAME: &str = "fluxgauge-ingest.fluxgauge.svc";
 #[derive(Clone)]
 pub struct ClientPair {
     certificate: CertificateDer<'static>,
+    /// In PEM form.
+    text: String,
     key: Arc<KeyPair>,
 }
 
 impl ClientPair {
+    /// The certificate in PEM form.
+    pub fn pem(&self) -> &str {
+        &self.text
+    }
+
+    /// The key in PEM form.
+    pub fn key_pem(&self) -> String {
+        self.key.serialize_pem()
+    }
+
     /// The one that a kubeconfig of a control plane names.
     pub fn of_kubeconfig(kubeconfig: &Path) -> Self {
         let config: Value = serde_json::from_slice(&fs::read(kubeconfig).unwrap()).unwrap();
@@ -42,6 +54,7 @@ impl ClientPair {
         Self {
             certificate: CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap(),
             key: Arc::new(KeyPair::from_pem(&pem("client-key")).unwrap()),
+            text: certificate,
         }
     }
 }
@@ -75,13 +88,30 @@ impl TestCa {
 
     /// Makes a certificate that proves a client's name, and a key.
     pub fn client(&self, name: &str) -> ClientPair {
+        self.client_with(name, |_| {})
+    }
+
+    /// The same with a certificate that `change` makes another.
+    pub fn client_with(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> ClientPair {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, name);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        let certificate = params.signed_by(&key, &self.0).unwrap().der().clone();
-        ClientPair { certificate, key: Arc::new(key) }
+        change(&mut params);
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        let (text, certificate) = (certificate.pem(), certificate.der().clone());
+        ClientPair { certificate, text, key: Arc::new(key) }
+    }
+
+    /// Makes a certificate of a client that is named by a URI.
+    pub fn client_of_uri(&self, uri: &str) -> ClientPair {
+        let uri = SanType::URI(uri.try_into().unwrap());
+        self.client_with("a collector", |params| params.subject_alt_names.push(uri))
     }
 
     /// What a client needs that trusts this authority alone and speaks the protocol `alpn`.
@@ -116,7 +146,7 @@ pub fn client_config(
     let config = config.with_root_certificates(roots);
     let mut config = match pair {
         None => config.with_no_client_auth(),
-        Some(ClientPair { certificate, key }) => {
+        Some(ClientPair { certificate, key, .. }) => {
             let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
             config.with_client_auth_cert(vec![certificate.clone()], key).unwrap()
         }

@@ -75,6 +75,17 @@ impl Client {
         Self { address: self.address, http1: config("http/1.1"), http2: config("h2") }
     }
 
+    /// The same client, of another address.
+    #[must_use]
+    pub fn at(&self, address: SocketAddr) -> Self {
+        Self { address, ..self.clone() }
+    }
+
+    /// A new connection on which HTTP/2 can be spoken.
+    pub async fn connect_h2(&self) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
+        self.connect(&self.http2).await
+    }
+
     /// Asks on a new connection, as HTTP/1.1.
     ///
     /// # Panics

@@ -46,6 +46,18 @@ impl Resolve for Gateways {
     }
 }
 
+/// What a collector proves itself by.
+#[derive(Clone, Debug, Default)]
+pub enum Credential {
+    /// Nothing.
+    #[default]
+    None,
+    /// The token in a file.
+    TokenFile(PathBuf),
+    /// A certificate and its key, in files.
+    Pair(PathBuf, PathBuf),
+}
+
 /// A collector that reports the MiniCluster `mc0` of namespace `hpc`. Dropping it stops it at once,
 /// as a pod that is killed.
 pub struct TestCollector {
@@ -58,18 +70,29 @@ pub struct TestCollector {
 impl TestCollector {
     /// Starts a collector beside the broker at this socket.
     pub fn start(ca: &TestCa, gateways: impl Resolve + 'static, flux_uri: &str) -> Self {
-        let dir = TempDir::new().unwrap();
-        let ca = write_ca(ca, &dir);
-        Self::start_in(dir, ca, gateways, flux_uri)
+        Self::start_as(ca, gateways, flux_uri, &Credential::None)
     }
 
-    /// The same, with a file of authorities that may change.
+    /// The same, with what it proves itself by.
+    pub fn start_as(
+        ca: &TestCa,
+        gateways: impl Resolve + 'static,
+        flux_uri: &str,
+        credential: &Credential,
+    ) -> Self {
+        let dir = TempDir::new().unwrap();
+        let ca = write_ca(ca, &dir);
+        Self::start_in(dir, ca, gateways, flux_uri, credential)
+    }
+
+    /// The same, with a file of authorities that may change, and nothing to prove itself by.
     pub fn start_trusting(
         ca_file: &std::path::Path,
         gateways: impl Resolve + 'static,
         flux_uri: &str,
     ) -> Self {
-        Self::start_in(TempDir::new().unwrap(), ca_file.to_owned(), gateways, flux_uri)
+        let (dir, ca) = (TempDir::new().unwrap(), ca_file.to_owned());
+        Self::start_in(dir, ca, gateways, flux_uri, &Credential::None)
     }
 
     fn start_in(
@@ -77,9 +100,18 @@ impl TestCollector {
         ca_file: PathBuf,
         gateways: impl Resolve + 'static,
         flux_uri: &str,
+        credential: &Credential,
     ) -> Self {
         crate::install_crypto();
+        let (token_file, cert, key) = match credential.clone() {
+            Credential::None => (None, None, None),
+            Credential::TokenFile(file) => (Some(file), None, None),
+            Credential::Pair(cert, key) => (None, Some(cert), Some(key)),
+        };
         let args = Args {
+            token_file,
+            cert,
+            key,
             gateway: Some(format!("https://{INGEST_NAME}:8444")),
             ca: Some(ca_file),
             namespace: Some("hpc".to_owned()),

@@ -1,12 +1,15 @@
-//! A Kubernetes API server that knows what gateways ask for and nothing else: pods, one ConfigMap,
+//! A Kubernetes API server that knows what gateways ask for and nothing else: pods, Jobs, one ConfigMap,
 //! and reviews of users. Whoever asks it for more is refused, and it is asked by gateways alone.
 
 use std::{
+    collections::BTreeMap,
     convert::Infallible,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard},
+    time::SystemTime,
 };
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header::USER_AGENT};
 use http_body::Frame;
@@ -26,10 +29,11 @@ mod collection;
 mod reviews;
 
 use collection::Collection;
-use reviews::Reviews;
+use reviews::{AUDIENCE, Reviews};
 
 const PODS: &str = "/api/v1/pods";
 const CONFIG_MAPS: &str = "/api/v1/namespaces/kube-system/configmaps";
+const JOBS: &str = "/apis/batch/v1/namespaces/hpc/jobs";
 const TOKEN_REVIEWS: &str = "/apis/authentication.k8s.io/v1/tokenreviews";
 const ACCESS_REVIEWS: &str = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
 
@@ -61,6 +65,8 @@ pub enum Mood {
 struct State {
     pods: Collection,
     config_maps: Collection,
+    /// The metadata of Jobs, by path.
+    jobs: BTreeMap<String, Value>,
     reviews: Reviews,
     /// Whether gateways are refused who read the ConfigMap.
     keeps_trust: bool,
@@ -184,7 +190,48 @@ impl FakeApi {
     /// Gives a user a token.
     pub fn give_token(&self, token: &str, user: &str, groups: &[&str]) {
         let user = json!({"username": user, "uid": format!("uid-{user}"), "groups": groups});
-        self.state().reviews.tokens.insert(token.to_owned(), user);
+        self.state().reviews.tokens.insert(token.to_owned(), (user, vec![AUDIENCE.to_owned()]));
+    }
+
+    /// Makes a token of the service account `default` of namespace `hpc`, for a pod where there is one,
+    /// as kubelet gets it: for this audience or the API server's own, and until then.
+    pub fn make_token(
+        &self,
+        pod: Option<&Value>,
+        audience: Option<&str>,
+        expires: SystemTime,
+    ) -> String {
+        let mut extra = json!({});
+        if let Some(pod) = pod {
+            let metadata = &pod["metadata"];
+            extra["authentication.kubernetes.io/pod-name"] = json!([metadata["name"]]);
+            extra["authentication.kubernetes.io/pod-uid"] = json!([metadata["uid"]]);
+        }
+        let user = json!({
+            "username": "system:serviceaccount:hpc:default",
+            "groups": ["system:serviceaccounts"],
+            "extra": extra,
+        });
+        let audience = audience.unwrap_or(AUDIENCE);
+        let expires = expires.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+        let mut state = self.state();
+        let number = state.reviews.tokens.len();
+        let claims = json!({"aud": [audience], "exp": expires, "jti": number}).to_string();
+        let token = format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims));
+        state.reviews.tokens.insert(token.clone(), (user, vec![audience.to_owned()]));
+        token
+    }
+
+    /// Creates the Job that makes the pods of a MiniCluster of namespace `hpc`, under this owner.
+    pub fn add_job(&self, name: &str, uid: &str, owner: &Value) {
+        let path = format!("{JOBS}/{name}");
+        let metadata = json!({
+            "namespace": "hpc",
+            "name": name,
+            "uid": uid,
+            "ownerReferences": [owner],
+        });
+        self.state().jobs.insert(path, metadata);
     }
 
     /// Takes a token back.
@@ -272,6 +319,11 @@ async fn answer(
     let parameter =
         |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
     let mut state = state.lock().unwrap();
+    if let Some(job) = state.jobs.get(&path) {
+        let kind = "PartialObjectMetadata";
+        let job = json!({"apiVersion": "meta.k8s.io/v1", "kind": kind, "metadata": job});
+        return whole(200, &job);
+    }
     let of_trust = format!("metadata.name%3D{TRUST}");
     // No others are to be asked for.
     let collection = match &*path {

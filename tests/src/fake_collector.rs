@@ -13,11 +13,11 @@ use fluxgauge_proto::{
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{
-    Status, Streaming,
-    transport::{self, Certificate, Channel, ClientTlsConfig, Endpoint},
+    Request, Status, Streaming,
+    transport::{self, Certificate, Channel, ClientTlsConfig, Endpoint, Identity},
 };
 
-use crate::ca::INGEST_NAME;
+use crate::ca::{ClientPair, INGEST_NAME};
 
 /// Messages that wait to be sent.
 const QUEUE: usize = 4;
@@ -37,10 +37,24 @@ impl FakeCollector {
     ///
     /// When the gateway refuses it.
     pub async fn connect(channel: Channel, hello: Hello) -> Result<Self, Status> {
+        Self::connect_with(channel, hello, None).await
+    }
+
+    /// The same with a bearer token.
+    pub async fn connect_with(
+        channel: Channel,
+        hello: Hello,
+        token: Option<&str>,
+    ) -> Result<Self, Status> {
         let (messages, queue) = mpsc::channel(QUEUE);
         let say = |body| ReportRequest { body: Some(body) };
         messages.try_send(say(Body::Hello(hello))).unwrap();
-        let answer = TelemetryClient::new(channel).report(ReceiverStream::new(queue)).await?;
+        let mut request = Request::new(ReceiverStream::new(queue));
+        if let Some(token) = token {
+            let token = format!("Bearer {token}").parse().unwrap();
+            request.metadata_mut().insert("authorization", token);
+        }
+        let answer = TelemetryClient::new(channel).report(request).await?;
         let mut collector = Self { messages, acks: answer.into_inner(), sequence: 0 };
         collector.ack().await?;
         Ok(collector)
@@ -71,6 +85,15 @@ impl FakeCollector {
         assert_eq!(self.acks.message().await.expect("a clean end"), None);
     }
 
+    /// How the gateway ends the stream; waits for that.
+    pub async fn end(&mut self) -> Status {
+        match self.acks.message().await {
+            Ok(None) => Status::ok(""),
+            Ok(Some(ack)) => panic!("nothing was said, but {ack:?} came"),
+            Err(status) => status,
+        }
+    }
+
     async fn ack(&mut self) -> Result<Ack, Status> {
         self.acks.message().await?.ok_or_else(|| Status::cancelled("the gateway ended the stream"))
     }
@@ -87,10 +110,22 @@ pub async fn channel(ca_pem: &str, ingest: SocketAddr) -> Channel {
 ///
 /// Why there is none.
 pub async fn try_channel(ca_pem: &str, ingest: SocketAddr) -> Result<Channel, transport::Error> {
+    connect(ingest, trusting(ca_pem)).await
+}
+
+/// A connection of a collector that shows a certificate.
+pub async fn channel_of(ca_pem: &str, ingest: SocketAddr, own: &ClientPair) -> Channel {
+    let own = Identity::from_pem(own.pem(), own.key_pem());
+    connect(ingest, trusting(ca_pem).identity(own)).await.unwrap()
+}
+
+fn trusting(ca_pem: &str) -> ClientTlsConfig {
+    let ca = Certificate::from_pem(ca_pem);
+    ClientTlsConfig::new().ca_certificate(ca).domain_name(INGEST_NAME)
+}
+
+async fn connect(ingest: SocketAddr, tls: ClientTlsConfig) -> Result<Channel, transport::Error> {
     crate::install_crypto();
-    let tls = ClientTlsConfig::new()
-        .ca_certificate(Certificate::from_pem(ca_pem))
-        .domain_name(INGEST_NAME);
     let endpoint = Endpoint::from_shared(format!("https://{ingest}")).unwrap();
     endpoint.tls_config(tls)?.connect().await
 }

@@ -9,10 +9,11 @@ use fluxgauge_gateway::{
     telemetry::Traces,
 };
 use tempfile::TempDir;
-use tokio::task::JoinHandle;
+use tokio::{net::TcpStream, task::JoinHandle};
+use tokio_rustls::client::TlsStream;
 use tonic::transport::Channel;
 
-use crate::{Client, TestCa, fake_collector};
+use crate::{Client, TestCa, ca::ClientPair, fake_collector};
 
 /// A gateway that serves. Dropping it stops it at once.
 pub struct TestGateway {
@@ -30,20 +31,30 @@ pub struct TestGateway {
 }
 
 impl TestGateway {
-    /// Starts a gateway that lets anybody read, with these flags beside those that a test always
-    /// wants.
+    /// Starts a gateway that lets anybody read and report, with these flags beside those that a test
+    /// always wants.
     pub async fn start(ca: &TestCa, flags: &[&str]) -> Self {
         Self::start_traced(ca, flags, Traces::default()).await
     }
 
     /// Starts a gateway that writes samples' spans to `traces`.
     pub async fn start_traced(ca: &TestCa, flags: &[&str], traces: Traces) -> Self {
-        let flags = [flags, &["--insecure-readers"]].concat();
+        let flags = [flags, &["--insecure-readers", "--insecure-collectors"]].concat();
         Self::start_as(ca, &flags, traces).await
     }
 
-    /// Starts a gateway that asks who reads, as its flags say.
+    /// Starts a gateway that asks who reads, as its flags say, and lets anybody report.
     pub async fn start_asking(ca: &TestCa, flags: &[&str]) -> Self {
+        Self::start_as(ca, &[flags, &["--insecure-collectors"]].concat(), Traces::default()).await
+    }
+
+    /// Starts a gateway that asks who reports, as its flags say, and lets anybody read.
+    pub async fn start_proving(ca: &TestCa, flags: &[&str]) -> Self {
+        Self::start_as(ca, &[flags, &["--insecure-readers"]].concat(), Traces::default()).await
+    }
+
+    /// Starts a gateway that asks whatever it is not told to leave.
+    pub async fn start_strict(ca: &TestCa, flags: &[&str]) -> Self {
         Self::start_as(ca, flags, Traces::default()).await
     }
 
@@ -77,6 +88,16 @@ impl TestGateway {
     /// A client of its REST API.
     pub const fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// A bare connection to that port.
+    pub async fn connect_raw(&self) -> TlsStream<TcpStream> {
+        self.client.at(self.ingest).connect_h2().await.unwrap()
+    }
+
+    /// The same of a collector that shows a certificate.
+    pub async fn channel_of(&self, own: &ClientPair) -> Channel {
+        fake_collector::channel_of(&self.ca_pem, self.ingest, own).await
     }
 
     /// A connection to its port for collectors; each carries as many streams as HTTP/2 lets it.

@@ -18,9 +18,9 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("clock", &[]),
     ("model", &["clock"]),
     ("store", &["clock", "model"]),
-    ("ingest", &["clock", "model", "store"]),
+    ("ingest", &["clock", "model", "store", "pods", "auth"]),
     ("kubernetes", &[]),
-    ("auth", &["clock", "kubernetes", "telemetry", "tls"]),
+    ("auth", &["clock", "model", "kubernetes", "telemetry", "tls", "pods"]),
     ("pods", &["clock", "model", "kubernetes"]),
     ("query", &["clock", "model", "store", "pods"]),
     ("api", &["clock", "model", "store", "pods", "query", "telemetry", "auth"]),
@@ -28,7 +28,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("tls", &["clock", "model"]),
     ("telemetry", &["clock", "model"]),
     ("authority", &["clock", "kubernetes", "tls"]),
-    ("args", &["auth", "authority", "kubernetes", "telemetry"]),
+    ("args", &["auth", "authority", "kubernetes", "telemetry", "store"]),
 ];
 
 #[test]

@@ -14,7 +14,8 @@ use super::*;
 use crate::{
     auth::Readers,
     clock::Clock,
-    model::{ClusterKey, Reporter, Series, SeriesMap, Snapshot, Source},
+    model::{ClusterKey, Reporter, Series, SeriesMap, Size, Snapshot, Source, Standing},
+    store::{Bounds, MAX_REPORTERS},
     telemetry,
 };
 
@@ -85,7 +86,8 @@ impl Fixture {
     }
 
     pub(super) fn of(fakes: &[Fake]) -> Self {
-        let store = Arc::new(Store::default());
+        // Tests put more into one namespace than it may have by default.
+        let store = Arc::new(Store::new(Bounds { collectors: MAX_REPORTERS, series: usize::MAX }));
         let wall = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_460_401_700);
         let now = Moment { instant: Instant::now(), wall };
         for fake in fakes {
@@ -153,6 +155,7 @@ impl Fake {
             headless_service: Some("flux-service".into()),
             flux_version: "0.88.0".into(),
             connected: now.instant,
+            standing: Standing::default(),
         });
         let source = |origin: Origin| Source {
             name: origin.name().into(),
@@ -181,6 +184,7 @@ impl Fake {
                 sources: origins.map(source).into(),
                 instance,
                 broker,
+                size: Size::default(),
             })
             .expect("publish");
     }

@@ -7,9 +7,9 @@ use std::{
 
 use tracing_subscriber::EnvFilter;
 
-use super::{Args, Config, MAX_CONNECTIONS, Problems, Tls, TlsFiles, secret};
+use super::{Args, Config, Problems, Tls, TlsFiles, secret};
 use crate::{
-    auth::{Policy, PolicyError},
+    auth::{Policy, PolicyError, collectors},
     kubernetes::Reach,
     telemetry::{LogFormat, Logs},
 };
@@ -77,13 +77,11 @@ impl Check {
         }
     }
 
-    pub(super) fn count(&mut self, flag: &str, text: &str) -> usize {
+    pub(super) fn count(&mut self, flag: &str, text: &str, most: usize) -> usize {
         match usize::from_str(text) {
-            Ok(count) if (1..=MAX_CONNECTIONS).contains(&count) => count,
+            Ok(count) if (1..=most).contains(&count) => count,
             _ => {
-                self.problem(format!(
-                    "{flag} {text:?} is not a number from 1 to {MAX_CONNECTIONS}"
-                ));
+                self.problem(format!("{flag} {text:?} is not a number from 1 to {most}"));
                 1
             }
         }
@@ -137,6 +135,49 @@ impl Check {
             _ => {}
         }
         Policy::Kubernetes
+    }
+
+    pub(super) fn collectors(&mut self, args: &Args) -> collectors::Policy {
+        let authority = file(args.collector_ca.as_ref());
+        let token_dir = file(args.collector_token_dir.as_ref());
+        let asks_kubernetes = args.kubernetes != "off";
+        if args.insecure_collectors {
+            for (flag, given) in [
+                ("--collector-ca", authority.is_some()),
+                ("--collector-token-dir", token_dir.is_some()),
+                ("--collectors-by-namespace", args.collectors_by_namespace),
+            ] {
+                if given {
+                    self.problem(format!("--insecure-collectors contradicts {flag}"));
+                }
+            }
+            return collectors::Policy::Anybody;
+        }
+        if authority.is_some() && args.plain_http {
+            self.problem("--collector-ca needs TLS and contradicts --plain-http".to_owned());
+        }
+        if args.collectors_by_namespace && !asks_kubernetes && authority.is_none() {
+            self.problem(
+                "--collectors-by-namespace is about service accounts, and means nothing with \
+                 --kubernetes off and without --collector-ca"
+                    .to_owned(),
+            );
+        }
+        let audience = args.collector_audience.clone();
+        if audience.is_empty() {
+            self.problem("--collector-audience is empty: leave it out, or name one".to_owned());
+        }
+        // With a kubeconfig the other problem is the one to solve.
+        let nobody = authority.is_none() && token_dir.is_none() && !asks_kubernetes;
+        if nobody && file(args.kubeconfig.as_ref()).is_none() {
+            self.problem(PolicyError::NobodyReports.to_string());
+        }
+        collectors::Policy::Proved(collectors::WayPolicy {
+            accounts: asks_kubernetes.then_some(collectors::AccountPolicy { audience }),
+            authority,
+            token_dir,
+            by_namespace: args.collectors_by_namespace,
+        })
     }
 
     pub(super) fn logs(&mut self, format: &str, filter: String) -> Logs {

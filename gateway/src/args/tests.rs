@@ -34,6 +34,10 @@ fn a_certificate_is_all_that_must_be_given_in_a_cluster() {
     let aliases = ["custom-metrics-apiserver", "custom-metrics-service", "flux-service"];
     assert_eq!(config.service_aliases, aliases);
     assert_eq!(config.readers, Policy::Kubernetes);
+    let accounts = collectors::AccountPolicy { audience: "fluxgauge".to_owned() };
+    let ways = collectors::WayPolicy { accounts: Some(accounts), ..Default::default() };
+    assert_eq!(config.collectors, collectors::Policy::Proved(ways));
+    assert_eq!(config.of_namespace, Bounds::default());
 }
 
 #[test]
@@ -46,8 +50,12 @@ fn good_flags_are_taken() {
         "--drain-delay 0s --drain-timeout 0s --warm-up 0s",
         "--service-alias a,b-1 --service-alias c",
         "--service-alias=",
-        "--kubernetes off --kubeconfig= --insecure-readers",
-        "--kubernetes off --reader-token-file a",
+        "--kubernetes off --kubeconfig= --insecure-readers --insecure-collectors",
+        "--kubernetes off --reader-token-file a --collector-token-dir b",
+        "--kubernetes off --insecure-readers --collector-ca a --collectors-by-namespace",
+        "--collector-ca a --collector-token-dir b --collectors-by-namespace",
+        "--collector-ca= --collector-token-dir= --collector-audience gauge",
+        "--max-collectors-per-namespace 1 --max-series-per-namespace 67108864",
         "--reader-token-file=",
         "--log json --log-level info,fluxgauge_gateway::ingest=debug",
         "--max-connections 1 --max-collectors 65535",
@@ -82,10 +90,46 @@ fn bad_flags_say_which_and_why() {
         (&format!("{TLS} --max-collectors many"), "--max-collectors \"many\" is not a number"),
         (&format!("{TLS} --kubernetes maybe"), "\"maybe\" is none of auto, on and off"),
         (&format!("{TLS} --kubernetes off --kubeconfig a"), "contradicts --kubernetes off"),
-        (&format!("{TLS} --kubernetes off"), "no Kubernetes here to ask who may read"),
+        (
+            &format!("{TLS} --kubernetes off --insecure-collectors"),
+            "no Kubernetes here to ask who may read",
+        ),
+        (
+            &format!("{TLS} --kubernetes off --insecure-readers"),
+            "no Kubernetes here to ask who may report",
+        ),
+        (
+            &format!("{TLS} --insecure-collectors --collector-token-dir a"),
+            "--insecure-collectors contradicts --collector-token-dir",
+        ),
+        (
+            &format!("{TLS} --insecure-collectors --collector-ca a"),
+            "--insecure-collectors contradicts --collector-ca",
+        ),
+        (
+            &format!("{TLS} --insecure-collectors --collectors-by-namespace"),
+            "--insecure-collectors contradicts --collectors-by-namespace",
+        ),
+        (
+            &format!(
+                "{TLS} --kubernetes off --insecure-readers --collector-token-dir a --collectors-by-namespace"
+            ),
+            "--collectors-by-namespace is about service accounts",
+        ),
+        (&format!("{TLS} --collector-audience="), "--collector-audience is empty"),
+        (
+            "--plain-http --listen 127.0.0.1:0 --ingest-listen 127.0.0.1:0 --collector-ca a",
+            "--collector-ca needs TLS",
+        ),
+        (
+            &format!("{TLS} --max-series-per-namespace 0"),
+            "--max-series-per-namespace \"0\" is not a number from 1 to 67108864",
+        ),
         (&format!("{TLS} --reader-token-file a"), "--reader-token-file needs --kubernetes off"),
         (
-            &format!("{TLS} --kubernetes off --reader-token-file a --insecure-readers"),
+            &format!(
+                "{TLS} --kubernetes off --reader-token-file a --insecure-readers --insecure-collectors"
+            ),
             "--insecure-readers contradicts --reader-token-file",
         ),
         (&format!("{TLS} --log xml"), "is neither plain nor json"),
@@ -154,7 +198,10 @@ fn bad_flags_of_a_certificate_in_a_secret_say_which_and_why() {
             "--plain-http --plain-http-anywhere",
             "--tls-secret contradicts --tls-cert, --tls-key and",
         ),
-        ("--kubernetes off --insecure-readers", "--tls-secret contradicts --kubernetes off"),
+        (
+            "--kubernetes off --insecure-readers --insecure-collectors",
+            "--tls-secret contradicts --kubernetes off",
+        ),
         ("--namespace A", "--namespace \"A\" is not a name in Kubernetes"),
         ("--api-service=", "--api-service \"\" is not a name"),
         ("--publish-ca a,b_c", "--publish-ca \"b_c\" is not a name"),
@@ -185,7 +232,8 @@ fn a_kubeconfig_turns_kubernetes_on() {
         |flags: &str| config(&format!("--tls-cert a --tls-key b {flags}")).unwrap().kubernetes;
     assert_eq!(reach(""), Reach::Auto);
     assert_eq!(reach("--kubernetes on"), Reach::InCluster);
-    assert_eq!(reach("--kubernetes off --insecure-readers"), Reach::Off);
+    let off = "--kubernetes off --insecure-readers --insecure-collectors";
+    assert_eq!(reach(off), Reach::Off);
     for flags in ["--kubeconfig a", "--kubeconfig a --kubernetes on"] {
         assert_eq!(reach(flags), Reach::Kubeconfig("a".into()));
     }
@@ -199,7 +247,8 @@ fn who_may_read_is_kubernetes_to_say_unless_it_is_said_here() {
         assert_eq!(readers(flags), Policy::Kubernetes, "{flags}");
         assert_eq!(readers(&format!("{flags} --insecure-readers")), Policy::Anybody, "{flags}");
     }
-    let flags = "--kubernetes off --reader-token-file a";
-    assert_eq!(readers(flags), Policy::TokenFile("a".into()));
-    assert_eq!(readers("--kubernetes off --insecure-readers"), Policy::Anybody);
+    let off = "--kubernetes off --insecure-collectors";
+    let by_token = format!("{off} --reader-token-file a");
+    assert_eq!(readers(&by_token), Policy::TokenFile("a".into()));
+    assert_eq!(readers(&format!("{off} --insecure-readers")), Policy::Anybody);
 }

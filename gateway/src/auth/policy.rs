@@ -1,4 +1,4 @@
-//! Who may read, as the command line says.
+//! Who may read, as the command line says, and why nobody could read or report.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ pub enum Policy {
     Anybody,
 }
 
-/// Why nobody could ever read.
+/// Why nobody could ever read, or report.
 #[derive(Debug, Error)]
 pub enum PolicyError {
     /// There is no Kubernetes.
@@ -29,6 +29,29 @@ pub enum PolicyError {
     #[error("--reader-token-file {}: it {problem}", path.display())]
     TokenFile {
         /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// No collector can prove anything.
+    #[error(
+        "there is no Kubernetes here to ask who may report: give --kubeconfig FILE; or \
+         --collector-token-dir DIR or --collector-ca FILE; or let anybody report by \
+         --insecure-collectors"
+    )]
+    NobodyReports,
+    /// The file of the collectors' authority cannot be used.
+    #[error("--collector-ca {}: it {problem}", path.display())]
+    CollectorCa {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The directory of tokens cannot be used.
+    #[error("--collector-token-dir {}: it {problem}", path.display())]
+    TokenDir {
+        /// The directory.
         path: PathBuf,
         /// What is wrong with it.
         problem: String,

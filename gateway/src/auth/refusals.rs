@@ -81,13 +81,8 @@ struct Said {
 impl Refusals {
     /// Tells about a refusal, unless there were many lately.
     pub(super) fn tell(&self, refusal: &Refusal, question: &Question<'_>, now: Instant) {
-        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(withheld) = said.one_more(now) else {
+        if !self.has_room(now) {
             return;
-        };
-        drop(said);
-        if withheld > 0 {
-            tracing::warn!(target: AUDIT_TARGET, withheld, "refused more than is told");
         }
         let (user, why) = refusal.who_and_why();
         tracing::warn!(
@@ -98,6 +93,15 @@ impl Refusals {
             why,
             "refused"
         );
+    }
+
+    /// Whether one more line may be written. Says how many were not before it.
+    pub(super) fn has_room(&self, now: Instant) -> bool {
+        let said = self.0.lock().unwrap_or_else(PoisonError::into_inner).one_more(now);
+        if let Some(withheld) = said.filter(|withheld| *withheld > 0) {
+            tracing::warn!(target: AUDIT_TARGET, withheld, "refused more than is told");
+        }
+        said.is_some()
     }
 }
 

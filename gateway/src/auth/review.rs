@@ -5,6 +5,7 @@
 
 use std::{
     fmt::Debug,
+    future::Future,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -57,21 +58,37 @@ pub(super) async fn ask<K>(api: &Api<K>, slots: &Semaphore, review: &K) -> Resul
 where
     K: Resource + Clone + Serialize + DeserializeOwned + Debug,
 {
-    // The semaphore is never closed; were it, one review too many is no harm.
+    let parameters = PostParams::default();
+    let answer = patiently(slots, || api.create(&parameters, review)).await;
+    answer.map_err(|error| Unanswered(reason(&error)))
+}
+
+/// Attempts a request, when there is a slot, until the API server has no bad moment.
+///
+/// # Errors
+///
+/// What the API server says of the request itself.
+pub(super) async fn patiently<T, F>(
+    slots: &Semaphore,
+    attempt: impl Fn() -> F,
+) -> Result<T, kube::Error>
+where
+    F: Future<Output = Result<T, kube::Error>>,
+{
+    // The semaphore is never closed; were it, one request too many is no harm.
     let _slot = slots.acquire().await.ok();
     let mut pause = FIRST_PAUSE;
     loop {
-        match api.create(&PostParams::default(), review).await {
-            Ok(answer) => return Ok(answer),
+        match attempt().await {
             Err(error) if is_of_the_moment(&error) => {
                 tracing::debug!(
                     error = &error as &dyn std::error::Error,
-                    "a review is tried again"
+                    "a question to the API server is tried again"
                 );
                 sleep(pause.mul_f64(0.8 + 0.4 * fastrand::f64())).await;
                 pause = pause.mul_f64(1.5);
             }
-            Err(error) => return Err(Unanswered(reason(&error))),
+            answer => return answer,
         }
     }
 }

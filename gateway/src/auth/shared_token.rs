@@ -26,18 +26,7 @@ impl SharedToken {
     ///
     /// In words that follow the name of the file, when it holds no token.
     pub(super) fn read(path: &Path, key: hmac::Key) -> Result<Self, String> {
-        let mut text = String::new();
-        File::open(path)
-            .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text))
-            .map_err(|error| format!("cannot be read: {error}"))?;
-        let token = text.trim();
-        let is_visible = token.bytes().all(|byte| byte.is_ascii_graphic());
-        if text.len() as u64 > MAX_FILE_BYTES || !is_visible || token.len() < MIN_TOKEN_BYTES {
-            return Err(format!(
-                "holds no token: one word of {MIN_TOKEN_BYTES} to {MAX_FILE_BYTES} visible ASCII \
-                 characters, such as `openssl rand -hex 32` makes"
-            ));
-        }
+        let token = read(path)?;
         Ok(Self { tag: hmac::sign(&key, token.as_bytes()), key })
     }
 
@@ -45,6 +34,27 @@ impl SharedToken {
     pub(super) fn is(&self, token: &Token) -> bool {
         hmac::verify(&self.key, token.as_bytes(), self.tag.as_ref()).is_ok()
     }
+}
+
+/// Reads a token from a file.
+///
+/// # Errors
+///
+/// In words that follow the name of the file, when it holds no token.
+pub(super) fn read(path: &Path) -> Result<Token, String> {
+    let mut text = String::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text))
+        .map_err(|error| format!("cannot be read: {error}"))?;
+    let token = text.trim();
+    let is_visible = token.bytes().all(|byte| byte.is_ascii_graphic());
+    if text.len() as u64 > MAX_FILE_BYTES || !is_visible || token.len() < MIN_TOKEN_BYTES {
+        return Err(format!(
+            "holds no token: one word of {MIN_TOKEN_BYTES} to {MAX_FILE_BYTES} visible ASCII \
+             characters, such as `openssl rand -hex 32` makes"
+        ));
+    }
+    Ok(Token::new(token))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 
 use super::{
     User,
+    claims::Says,
     digest::{self, Digest},
     review::{self, Complaint, Unanswered},
     user::Reader,
@@ -42,6 +43,16 @@ impl fmt::Debug for Token {
 }
 
 impl Token {
+    /// This text.
+    pub(super) fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// What it says of itself.
+    pub(super) fn says(&self) -> Says {
+        Says::of(&self.0)
+    }
+
     /// The token of `Authorization: Bearer TOKEN`, if there is one.
     pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
         let mut words = headers.get(AUTHORIZATION)?.to_str().ok()?.trim().split(' ');
@@ -53,6 +64,11 @@ impl Token {
     pub(super) fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
+
+    /// The digest that only who has the key can make.
+    pub(super) fn digest(&self, key: &hmac::Key) -> Digest {
+        digest::sized(hmac::sign(key, self.as_bytes()).as_ref())
+    }
 }
 
 /// Whose tokens are.
@@ -61,6 +77,8 @@ pub(super) struct Tokens {
     api: Api<TokenReview>,
     slots: Semaphore,
     key: hmac::Key,
+    /// For whom tokens may be made beside the API server.
+    audience: Option<String>,
     /// By digests that only this process can make. `None`: nobody's.
     known: Cache<Digest, Option<Arc<Reader>>>,
     complaint: Complaint,
@@ -72,14 +90,23 @@ impl Tokens {
             api: Api::all(kubernetes.client()),
             slots: Semaphore::new(TOKEN_REVIEWS),
             key,
+            audience: None,
             known: Cache::builder().max_capacity(MAX_TOKENS).time_to_live(lasts).build(),
             complaint: Complaint::of("cannot ask whose tokens are, so that nobody may read by one"),
         }
     }
 
+    /// The same of collectors, that also takes tokens made for this audience alone.
+    #[must_use]
+    pub(super) fn of_collectors(self, audience: &str) -> Self {
+        let what = "cannot ask whose tokens are, so that no collector may report by one";
+        let audience = Some(audience.to_owned());
+        Self { audience, complaint: Complaint::of(what), ..self }
+    }
+
     /// Whose a token is, where that is remembered; inside, `None` is nobody's.
     pub(super) fn remembered(&self, token: &Token) -> Option<Option<Arc<Reader>>> {
-        self.known.get(&self.digest(token)).now_or_never().flatten()
+        self.known.get(&token.digest(&self.key)).now_or_never().flatten()
     }
 
     /// Whose a token is; `None`: nobody's. Asks once for all who ask at the same time.
@@ -88,22 +115,24 @@ impl Tokens {
     ///
     /// When the API server does not say. That is not remembered.
     pub(super) async fn whose(&self, token: &Token) -> Result<Option<Arc<Reader>>, Unanswered> {
-        let asked = self.known.try_get_with(self.digest(token), Box::pin(self.ask(token))).await;
+        let digest = token.digest(&self.key);
+        let asked = self.known.try_get_with(digest, Box::pin(self.ask(token))).await;
         asked.map_err(|unanswered| (*unanswered).clone())
     }
 
     async fn ask(&self, token: &Token) -> Result<Option<Arc<Reader>>, Unanswered> {
-        let spec = TokenReviewSpec { token: Some(token.0.clone()), audiences: None };
+        // A review is of one audience's tokens or of the API server's own; the token says whose it is.
+        let own = self.audience.as_ref().filter(|own| token.says().is_for(own));
+        let audiences = own.map(|own| vec![own.clone()]);
+        let spec = TokenReviewSpec { token: Some(token.0.clone()), audiences };
         let review = TokenReview { spec, ..TokenReview::default() };
         let asked = review::ask(&self.api, &self.slots, &review).await;
         self.complaint.note(&asked);
         let status = asked?.status.unwrap_or_default();
-        let user = status.user.filter(|_| status.authenticated == Some(true));
+        // An API server that knows nothing of audiences names none, and has not looked.
+        let looked = own.is_none_or(|own| status.audiences.iter().flatten().any(|one| one == own));
+        let user = status.user.filter(|_| status.authenticated == Some(true) && looked);
         Ok(user.map(|user| Arc::new(User::from(user).authenticated().into())))
-    }
-
-    fn digest(&self, token: &Token) -> Digest {
-        digest::sized(hmac::sign(&self.key, token.as_bytes()).as_ref())
     }
 }
 

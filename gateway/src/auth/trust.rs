@@ -129,19 +129,29 @@ fn authorities(
             None => Ok(None),
         };
     }
-    let certificates = CertificateDer::pem_slice_iter(pem.as_bytes())
+    authorities_in(pem.as_bytes()).map(Some).map_err(|problem| format!("{key} {problem}"))
+}
+
+/// The authorities in PEM form.
+///
+/// # Errors
+///
+/// In words that follow the name of where they come from.
+pub(super) fn authorities_in(pem: &[u8]) -> Result<Authorities, String> {
+    let certificates = CertificateDer::pem_slice_iter(pem)
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| format!("{key} is not PEM: {error}"))?;
+        .map_err(|error| format!("is not PEM: {error}"))?;
     let mut roots = RootCertStore::empty();
     // Old authorities may have odd certificates; they are no reason to refuse the others.
     let (usable, _) = roots.add_parsable_certificates(certificates);
     if usable == 0 {
-        return Err(format!("{key} holds no certificate that can be used"));
+        return Err("holds no certificate that can be used".to_owned());
     }
-    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), tls::provider())
-        .build()
-        .map(Some)
-        .map_err(|error| format!("{key}: {error}"))
+    let authorities: Authorities =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), tls::provider())
+            .build()
+            .map_err(|error| format!("cannot be used: {error}"))?;
+    Ok(authorities)
 }
 
 fn names(key: &str, data: &BTreeMap<String, String>) -> Result<Vec<HeaderName>, String> {

@@ -10,8 +10,11 @@ use tonic::Status;
 
 use crate::{
     clock::Moment,
-    model::{Labels, Provenance, Reporter, Series, SeriesMap, Snapshot, Source},
+    model::{Labels, Provenance, Reporter, Series, SeriesMap, Size, Snapshot, Source},
 };
+
+/// Bytes of the cause of a sample, the topic of a message, that are kept: each series may have another.
+const MAX_CAUSE_BYTES: usize = 64;
 
 /// The sum of the samples of one stream.
 #[derive(Debug, Default)]
@@ -20,8 +23,8 @@ pub(super) struct Report {
     sequence: u64,
     instance: SeriesMap,
     broker: SeriesMap,
-    /// Series in both maps, at most [`limits::MAX_SERIES`].
-    count: usize,
+    /// Of both maps; at most [`limits::MAX_SERIES`] series.
+    size: Size,
 }
 
 /// The new value of a series.
@@ -108,7 +111,9 @@ impl Report {
             self.set(key, Some(Value { value, source, provenance }))?;
         }
         self.sequence = sample.sequence;
+        let of_sources: usize = sources.iter().map(source_bytes).sum();
         let snapshot = Snapshot {
+            size: Size { text_bytes: self.size.text_bytes + of_sources, ..self.size },
             reporter: Arc::clone(reporter),
             received,
             sources,
@@ -128,9 +133,11 @@ impl Report {
         check_metric(&key.metric)?;
         let labels = labels(key.labels)?;
         let held = map.get(key.metric.as_str());
-        let before = held.map_or(0, |series| series.len());
-        let others =
-            held.into_iter().flat_map(|series| series.iter()).filter(|s| s.labels != labels);
+        let known = held.into_iter().flat_map(|series| series.iter());
+        let is_known = known.clone().any(|series| series.labels == labels);
+        let others = known.filter(|series| series.labels != labels);
+        let bytes = key.metric.len() + label_bytes(&labels);
+        let is_kept = value.is_some();
         let new = value.map(|Value { value, source, provenance }| Series {
             labels: Arc::clone(&labels),
             value,
@@ -138,8 +145,18 @@ impl Report {
             provenance,
         });
         let series: Arc<[Series]> = others.cloned().chain(new).collect();
-        self.count = self.count - before + series.len();
-        if self.count > limits::MAX_SERIES {
+        match (is_known, is_kept) {
+            (false, true) => {
+                self.size.series += 1;
+                self.size.text_bytes += bytes;
+            }
+            (true, false) => {
+                self.size.series = self.size.series.saturating_sub(1);
+                self.size.text_bytes = self.size.text_bytes.saturating_sub(bytes);
+            }
+            _ => {}
+        }
+        if self.size.series > limits::MAX_SERIES {
             return Err(Status::resource_exhausted(format!(
                 "a stream holds at most {} series, and {:?} would be one more",
                 limits::MAX_SERIES,
@@ -173,6 +190,14 @@ fn sources(wire: Vec<WireSource>) -> Result<Arc<[Source]>, Status> {
             failure: (!source.failure.is_empty()).then(|| text(&source.failure).into()),
         })
         .collect())
+}
+
+fn source_bytes(source: &Source) -> usize {
+    source.name.len() + source.failure.as_ref().map_or(0, |failure| failure.len())
+}
+
+fn label_bytes(labels: &Labels) -> usize {
+    labels.iter().map(|(name, value)| name.len() + value.len()).sum()
 }
 
 /// Kubernetes' rules for a segment of a path, and the two names that its authorizer reads as
@@ -227,7 +252,7 @@ fn provenance(trace: Trace, received: Moment) -> Option<Provenance> {
     Some(Provenance {
         trace_id,
         span_id,
-        cause: text(&trace.cause).into(),
+        cause: cut(&text(&trace.cause), MAX_CAUSE_BYTES).into(),
         event_seen: before(trace.event_age_us.max(trace.made_age_us))?,
         made: before(trace.made_age_us)?,
         received: received.wall,
@@ -237,12 +262,17 @@ fn provenance(trace: Trace, received: Moment) -> Option<Provenance> {
 
 /// A text from outside, cut to its bound and cleared of what would break a line of a log.
 pub(super) fn text(raw: &str) -> String {
-    let mut end = raw.len().min(limits::MAX_TEXT_BYTES);
-    while !raw.is_char_boundary(end) {
+    let kept = cut(raw, limits::MAX_TEXT_BYTES);
+    kept.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// As much of a text, in whole characters.
+fn cut(text: &str, most: usize) -> &str {
+    let mut end = text.len().min(most);
+    while !text.is_char_boundary(end) {
         end -= 1;
     }
-    let kept = raw.get(..end).unwrap_or_default();
-    kept.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.get(..end).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     clock::Clock,
-    model::{ClusterKey, Reporter, SeriesMap},
+    model::{ClusterKey, Reporter, SeriesMap, Size, Standing},
 };
 
 const REMEMBER: Duration = Duration::from_secs(1200);
@@ -55,6 +55,7 @@ fn snapshot(pod: &str, connected: u64, received: u64) -> Snapshot {
         headless_service: None,
         flux_version: "0.88.0".into(),
         connected: at(connected),
+        standing: Standing::default(),
     };
     let mut moment = Clock::system().now();
     moment.instant = at(received);
@@ -64,6 +65,7 @@ fn snapshot(pod: &str, connected: u64, received: u64) -> Snapshot {
         sources: [].into(),
         instance: SeriesMap::new(),
         broker: SeriesMap::new(),
+        size: Size::default(),
     }
 }
 

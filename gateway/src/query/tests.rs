@@ -3,7 +3,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::{
-    model::{ClusterKey, Reporter, Source},
+    model::{ClusterKey, Reporter, Size, Source, Standing},
     store::Slot,
 };
 
@@ -74,6 +74,7 @@ pub(super) fn add(store: &Arc<Store>, now: Moment, fake: &Fake) {
             headless_service: fake.headless.map(Into::into),
             flux_version: "0.88.0".into(),
             connected: now.instant.checked_sub(fake.streamed).expect("after the start"),
+            standing: Standing::default(),
         });
         let source = |origin: Origin| {
             let failed = fake.failures.contains(&origin);
@@ -115,6 +116,7 @@ pub(super) fn add(store: &Arc<Store>, now: Moment, fake: &Fake) {
                 ]),
                 instance,
                 broker: [("broker_up".into(), up), ("jobs_of_tomorrow".into(), jobs)].into(),
+                size: Size::default(),
             })
             .expect("publish");
     }

@@ -10,7 +10,8 @@ fn the_exit_status_says_whose_fault_it_was() {
     let (success, failure, usage) = (ExitCode::SUCCESS, ExitCode::FAILURE, ExitCode::from(64));
     let kubeconfig = ["--plain-http", "--plain-http-anywhere", "--kubeconfig", "/nonexistent"];
     let absent = ["--tls-cert", "/nonexistent/tls.crt", "--tls-key", "/nonexistent/tls.key"];
-    let of_anybody = [&absent[..], &["--insecure-readers"]].concat();
+    let anybody = ["--insecure-readers", "--insecure-collectors"];
+    let of_anybody = [&absent[..], &anybody].concat();
     let cases: [(&[&str], ExitCode); 8] = [
         (&["--help"], success),
         (&["--version"], success),

@@ -110,7 +110,7 @@ impl Connection {
     {
         let used = Arc::new(AtomicBool::new(false));
         let leave = CancellationToken::new();
-        let service = service(Peer { certificates, leave: leave.clone() });
+        let service = service(Peer { address: self.peer, certificates, leave: leave.clone() });
         let service = Noticing { service, used: Arc::clone(&used) };
         let http = http();
         let mut connection = pin!(http.serve_connection(TokioIo::new(io), service));

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     clock::Clock,
-    model::{ClusterKey, SeriesMap},
+    model::{ClusterKey, SeriesMap, Standing},
 };
 
 fn reporter(name: &str, rank: u32, broker_start: f64) -> Arc<Reporter> {
@@ -14,6 +14,7 @@ fn reporter(name: &str, rank: u32, broker_start: f64) -> Arc<Reporter> {
         headless_service: None,
         flux_version: "0.88.0".into(),
         connected: Instant::now(),
+        standing: Standing::default(),
     })
 }
 
@@ -24,6 +25,7 @@ fn snapshot(reporter: &Arc<Reporter>) -> Snapshot {
         sources: Arc::new([]),
         instance: SeriesMap::new(),
         broker: SeriesMap::new(),
+        size: Size::default(),
     }
 }
 
@@ -45,7 +47,7 @@ async fn a_younger_lead_broker_replaces_an_older_one_whose_late_samples_are_drop
     let new = claim(&store, 0, 200.0).expect("a younger broker takes over");
     new.publish(snapshot(new.reporter())).expect("owner publishes");
 
-    assert_eq!(old.publish(snapshot(old.reporter())), Err(Replaced));
+    assert_eq!(old.publish(snapshot(old.reporter())), Err(Replaced.into()));
     assert_eq!(newest(&store), Some(200.0));
 }
 
@@ -65,7 +67,7 @@ async fn the_same_broker_may_reconnect_before_its_old_stream_is_seen_to_end() {
     let store = Arc::new(Store::default());
     let first = claim(&store, 0, 100.0).expect("first claim");
     let second = claim(&store, 0, 100.0).expect("reconnected");
-    assert_eq!(first.publish(snapshot(first.reporter())), Err(Replaced));
+    assert_eq!(first.publish(snapshot(first.reporter())), Err(Replaced.into()));
     // The end of the old stream says nothing about the new one.
     drop(first);
     store.forget(Instant::now(), Duration::ZERO, |_| false);
@@ -140,7 +142,7 @@ async fn a_lead_is_remembered_while_its_minicluster_runs_though_nobody_of_it_rep
 
 #[tokio::test]
 async fn a_full_store_refuses_a_new_rank_and_still_takes_a_known_one() {
-    let store = Arc::new(Store::default());
+    let store = Arc::new(Store::new(Bounds { collectors: 2 * MAX_REPORTERS, series: 1 }));
     let writers: Vec<_> = (0..u32::try_from(MAX_REPORTERS).expect("fits"))
         .map(|n| store.claim(reporter(&format!("mc{}", n / 128), n % 128, 1.0)))
         .collect::<Result<_, _>>()
@@ -163,4 +165,72 @@ async fn a_read_takes_no_lock() {
     assert_eq!(store.namespace("hpc").map(|namespace| namespace.len()), Some(1));
     assert_eq!(store.reporters(), 1);
     drop(claim);
+}
+
+/// A reporter that has proved so much.
+fn standing(standing: Standing, start: f64) -> Arc<Reporter> {
+    let reporter = reporter("mc0", 0, start);
+    Arc::new(Reporter { standing, ..Reporter::clone(&reporter) })
+}
+
+#[tokio::test]
+async fn whoever_has_proved_more_holds_the_rank_whatever_clocks_say() {
+    let store = Arc::new(Store::default());
+    let claim = |proved, start| store.claim(standing(proved, start));
+    let namespace = claim(Standing::Namespace, 300.0).expect("first claim");
+    let pod = claim(Standing::Pod, 100.0).expect("proved more");
+    assert_eq!(namespace.check(), Err(Replaced));
+    for less in [Standing::Unasked, Standing::Namespace, Standing::Index] {
+        let refused = claim(less, 900.0).expect_err("proved less");
+        assert_eq!(refused, ClaimError::Outranked { rank: 0 });
+    }
+    // Which pod holds the index was decided before.
+    let next = claim(Standing::Pod, 50.0).expect("another pod");
+    assert_eq!(pod.check(), Err(Replaced));
+    drop(next);
+    claim(Standing::Namespace, 1.0).expect("nobody else reports");
+}
+
+/// What a snapshot takes, for a store that keeps little.
+fn of_size(reporter: &Arc<Reporter>, series: usize, text_bytes: usize) -> Snapshot {
+    Snapshot { size: Size { series, text_bytes }, ..snapshot(reporter) }
+}
+
+#[tokio::test]
+async fn a_namespace_has_its_bounds_and_gives_back_what_it_keeps_no_more() {
+    let store = Arc::new(Store::new(Bounds { collectors: 2, series: 10 }));
+    let claim = |rank| store.claim(reporter("mc0", rank, 1.0));
+    let (lead, worker) = (claim(0).unwrap(), claim(1).unwrap());
+    let publish = |writer: &Writer, series, bytes| {
+        let published = writer.publish(of_size(writer.reporter(), series, bytes));
+        published.map_err(|error| error.to_string())
+    };
+    publish(&lead, 6, 0).unwrap();
+    let refused = publish(&worker, 5, 0).unwrap_err();
+    assert!(refused.contains("would have 11 series, and may have 10"), "{refused}");
+    publish(&worker, 4, 10 * TEXT_BYTES_PER_SERIES).unwrap();
+    let refused = publish(&lead, 6, 1).unwrap_err();
+    assert!(refused.contains("may have 2560"), "{refused}");
+    publish(&worker, 4, 0).unwrap();
+    assert!(matches!(claim(2), Err(ClaimError::TooMuch(_))));
+
+    // What is remembered is kept, too: a rank that ended makes no room.
+    drop(lead);
+    assert!(publish(&worker, 5, 0).is_err() && claim(2).is_err());
+    store.forget(Instant::now(), Duration::ZERO, |_| false);
+    // The lead is remembered while another reports.
+    assert!(publish(&worker, 5, 0).is_err());
+    claim(0).unwrap().leave();
+    publish(&worker, 10, 0).unwrap();
+    claim(2).unwrap();
+}
+
+#[tokio::test]
+async fn streams_of_a_namespace_are_few_however_often_they_are_replaced() {
+    let store = Arc::new(Store::new(Bounds { collectors: 1, series: 10 }));
+    let claim = || store.claim(reporter("mc0", 0, 1.0));
+    let streams: Vec<_> = (0..STREAMS_PER_COLLECTOR).map(|_| claim().unwrap()).collect();
+    assert!(matches!(claim(), Err(ClaimError::TooMuch(_))));
+    drop(streams);
+    claim().unwrap();
 }

@@ -47,7 +47,8 @@ pub struct Hello {
     #[prost(uint32, tag = "7")]
     pub size: u32,
     /// When the broker started, in seconds since the epoch by its own clock; 0 where unknown. Only
-    /// compared with another broker's: of two lead brokers that report, the younger one is right.
+    /// compared with another broker's: of two lead brokers that report, the younger one is right,
+    /// unless it is proved in which pod each runs.
     #[prost(double, tag = "8")]
     pub broker_start_time: f64,
     /// The version of flux-core, such as "0.88.0".
@@ -303,7 +304,10 @@ pub mod telemetry_client {
         /// Report is the stream of one collector. The first message must be a hello; the gateway
         /// answers it with an Ack of sequence 0, or ends the stream with a status that says what is
         /// wrong (INVALID_ARGUMENT, FAILED_PRECONDITION for an unknown contract version,
-        /// RESOURCE_EXHAUSTED for a limit, PERMISSION_DENIED for a claim that is not the caller's).
+        /// RESOURCE_EXHAUSTED for a limit, UNAUTHENTICATED where it is not proved who calls,
+        /// PERMISSION_DENIED for a claim that is not the caller's, UNAVAILABLE where that is not known at
+        /// the moment). The caller proves who it is by a client certificate or by the metadata
+        /// `authorization: Bearer TOKEN`, and the stream ends, UNAUTHENTICATED, when that expires.
         pub async fn report(
             &mut self,
             request: impl tonic::IntoStreamingRequest<Message = super::ReportRequest>,
@@ -353,7 +357,10 @@ pub mod telemetry_server {
         /// Report is the stream of one collector. The first message must be a hello; the gateway
         /// answers it with an Ack of sequence 0, or ends the stream with a status that says what is
         /// wrong (INVALID_ARGUMENT, FAILED_PRECONDITION for an unknown contract version,
-        /// RESOURCE_EXHAUSTED for a limit, PERMISSION_DENIED for a claim that is not the caller's).
+        /// RESOURCE_EXHAUSTED for a limit, UNAUTHENTICATED where it is not proved who calls,
+        /// PERMISSION_DENIED for a claim that is not the caller's, UNAVAILABLE where that is not known at
+        /// the moment). The caller proves who it is by a client certificate or by the metadata
+        /// `authorization: Bearer TOKEN`, and the stream ends, UNAUTHENTICATED, when that expires.
         async fn report(
             &self,
             request: tonic::Request<tonic::Streaming<super::ReportRequest>>,

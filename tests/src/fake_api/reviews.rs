@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+/// The API server's own audience.
+pub(super) const AUDIENCE: &str = "https://kubernetes.default.svc";
+
 /// What is known of users.
 #[derive(Debug, Default)]
 pub(super) struct Reviews {
-    /// The user of each token.
-    pub(super) tokens: BTreeMap<String, Value>,
+    /// The user of each token, and for whom it was made.
+    pub(super) tokens: BTreeMap<String, (Value, Vec<String>)>,
     /// What users may, as [`line`] says it.
     pub(super) rights: BTreeSet<String>,
     /// Every token that was asked about.
@@ -22,8 +25,14 @@ pub(super) struct Reviews {
 impl Reviews {
     pub(super) fn token(&mut self, mut review: Value) -> Value {
         let token = review["spec"]["token"].as_str().unwrap().to_owned();
-        review["status"] = match self.tokens.get(&token) {
-            Some(user) => json!({"authenticated": true, "user": user}),
+        let asked = review["spec"]["audiences"].as_array().cloned();
+        let asked = asked.unwrap_or_else(|| vec![json!(AUDIENCE)]);
+        let found = self.tokens.get(&token).and_then(|(user, made_for)| {
+            let both: Vec<_> = made_for.iter().filter(|own| asked.contains(&json!(own))).collect();
+            (!both.is_empty()).then_some((user, both))
+        });
+        review["status"] = match found {
+            Some((user, both)) => json!({"authenticated": true, "user": user, "audiences": both}),
             None => json!({"authenticated": false, "error": "invalid bearer token"}),
         };
         self.of_tokens.push(token);

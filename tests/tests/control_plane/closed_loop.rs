@@ -78,7 +78,7 @@ impl ClosedLoop {
         let kubeconfig = of_the_gateway(&plane).await;
         let kubeconfig = format!("--kubeconfig={}", kubeconfig.display());
         let flags: Vec<_> = flags.iter().copied().chain([&*kubeconfig]).collect();
-        let gateway = TestGateway::start_asking(&ca, &flags).await;
+        let gateway = TestGateway::start_strict(&ca, &flags).await;
         let apis = aggregation::by_external_name(&ca.pem(), gateway.api.port());
         plane.apply(&apis).await.unwrap();
         plane.apply(&config_map(&ca)).await.unwrap();

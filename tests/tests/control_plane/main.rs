@@ -4,6 +4,7 @@
 mod authority;
 mod available;
 mod closed_loop;
+mod collectors;
 mod conformance;
 mod installed;
 mod kubectl;

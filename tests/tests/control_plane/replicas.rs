@@ -67,6 +67,7 @@ impl Cluster {
             format!("--tls-cert={}", certs.path().join("tls.crt").display()),
             format!("--tls-key={}", certs.path().join("tls.key").display()),
             "--insecure-readers".to_owned(),
+            "--insecure-collectors".to_owned(),
             "--warm-up=1s".to_owned(),
             // Longer than the aggregator takes to hear of it; half of the default.
             "--drain-delay=5s".to_owned(),

@@ -50,6 +50,7 @@ async fn checks_leave_nothing_behind(duration: Duration, interval: Duration) {
         "gateway".to_owned(),
         "--listen=127.0.0.1:0".to_owned(),
         "--insecure-readers".to_owned(),
+        "--insecure-collectors".to_owned(),
         "--ingest-listen=127.0.0.1:0".to_owned(),
         "--log-level=error".to_owned(),
         format!("--tls-cert={}", file("tls.crt")),

@@ -71,6 +71,7 @@ async fn a_signal_ends_a_gateway_with_status_0() {
             "--listen=127.0.0.1:0",
             "--ingest-listen=127.0.0.1:0",
             "--insecure-readers",
+            "--insecure-collectors",
             "--drain-delay=0s",
             "--tls-cert",
             &file("tls.crt"),

@@ -5,6 +5,7 @@ mod ages;
 mod availability;
 mod certificates;
 mod clocks;
+mod collectors;
 mod connections;
 mod drain;
 mod faults;

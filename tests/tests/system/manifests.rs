@@ -165,11 +165,12 @@ fn external_metrics_are_served_where_the_component_registers_them_and_nowhere_el
 }
 
 #[test]
-fn the_gateway_may_read_pods_and_ask_about_readers_and_nothing_else() {
+fn the_gateway_may_read_pods_and_jobs_and_ask_about_users_and_nothing_else() {
     let base = read("base");
     let role = find(&base, "ClusterRole", "fluxgauge-gateway");
     let rules = json!([
         {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]},
+        {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get"]},
         may_keep("apiregistration.k8s.io", "apiservices", &registered("base"), &[]),
     ]);
     assert_eq!(role["rules"], rules);

@@ -90,6 +90,7 @@ impl Traced {
                 "--listen=127.0.0.1:0",
                 "--ingest-listen=127.0.0.1:0",
                 "--insecure-readers",
+                "--insecure-collectors",
                 "--tls-cert",
                 process::text(&cert),
                 "--tls-key",

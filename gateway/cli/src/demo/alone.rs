@@ -1,5 +1,10 @@
 //! The story without a cluster: a broker, a collector, a gateway, and who reads its REST API.
 
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
 use anyhow::Context as _;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -8,7 +13,7 @@ use crate::{
     args::Demo,
     demo::{
         READINGS, Stage,
-        certificates::{Certificates, Files},
+        certificates::{self, Certificates, Files},
         children::Role,
         gateway::{self, Addresses},
         metric_path,
@@ -26,6 +31,9 @@ const NAMESPACE: &str = "demo";
 /// The pod of the lead broker, named as the Flux Operator's Job names it.
 const POD: &str = "flux-sample-0-demo0";
 
+/// The directory of tokens by which the gateway knows collectors, each named after its namespace.
+const COLLECTOR_TOKENS: &str = "collector-tokens";
+
 /// Plays until the time is over.
 pub(super) async fn play(args: &Demo, stage: &mut Stage) -> anyhow::Result<()> {
     let certificates = Certificates::create().context("cannot make certificates")?;
@@ -36,10 +44,16 @@ pub(super) async fn play(args: &Demo, stage: &mut Stage) -> anyhow::Result<()> {
         Some(endpoint) => endpoint.to_string(),
         None => start_simulator(stage).await?,
     };
-    let readers =
-        [("--kubernetes", "off".as_ref()), ("--reader-token-file", files.reader_token.as_os_str())];
-    let addresses = gateway::start(&mut stage.parts, args, &files, &readers).await?;
-    start_collector(stage, &files, addresses, &broker).await?;
+    let tokens = stage.dir.join(COLLECTOR_TOKENS);
+    let token = write_token(&tokens)
+        .with_context(|| format!("cannot write a token to {}", tokens.display()))?;
+    let trusted = [
+        ("--kubernetes", "off".as_ref()),
+        ("--reader-token-file", files.reader_token.as_os_str()),
+        ("--collector-token-dir", tokens.as_os_str()),
+    ];
+    let addresses = gateway::start(&mut stage.parts, args, &files, &trusted).await?;
+    start_collector(stage, &files, &token, addresses, &broker).await?;
     let Certificates { authority, reader_token, .. } = &certificates;
     let mut reader = Reader::new(authority, reader_token, addresses.api)?;
     let path = [metric_path(NAMESPACE, "node_up_count")];
@@ -67,16 +81,24 @@ async fn start_simulator(stage: &mut Stage) -> anyhow::Result<String> {
     Ok(uri.to_owned())
 }
 
+/// Makes the token of the namespace that is played.
+fn write_token(tokens: &Path) -> io::Result<PathBuf> {
+    fs::create_dir_all(tokens)?;
+    certificates::write_token(tokens, NAMESPACE)
+}
+
 /// Reads the broker, and reports to the gateway.
 async fn start_collector(
     stage: &mut Stage,
     files: &Files,
+    token: &Path,
     addresses: Addresses,
     broker: &str,
 ) -> anyhow::Result<()> {
     let args = words(&[
         ("--gateway", format!("https://{}", addresses.ingest).as_ref()),
         ("--ca", files.ca.as_os_str()),
+        ("--token-file", token.as_os_str()),
         ("--namespace", NAMESPACE.as_ref()),
         ("--minicluster", super::MINICLUSTER.as_ref()),
         ("--pod", POD.as_ref()),

@@ -1,4 +1,4 @@
-//! An authority, one serving certificate and one token of readers, made anew for each demo.
+//! An authority, one serving certificate and tokens, made anew for each demo.
 //!
 //! The authority's key is dropped with [`Certificates::create`]: nothing else can ever be signed
 //! by it, so that trusting `ca.crt` trusts one gateway.
@@ -94,13 +94,30 @@ impl Certificates {
         fs::write(&files.ca, &self.authority)?;
         fs::write(&files.cert, &self.certificate)?;
         for (path, secret) in [(&files.key, &self.key), (&files.reader_token, &self.reader_token)] {
-            // A temporary file is private from its first byte on, whatever was there before.
-            let mut file = NamedTempFile::new_in(dir)?;
-            file.write_all(secret.as_bytes())?;
-            file.persist(path)?;
+            write_secret(dir, path, secret)?;
         }
         Ok(files)
     }
+}
+
+/// Writes a new token, which only this user can read, as the file `name` of a directory.
+///
+/// # Errors
+///
+/// When it cannot be written, or the system gives no random numbers.
+pub fn write_token(dir: &Path, name: &str) -> io::Result<PathBuf> {
+    let token = token().map_err(io::Error::other)?;
+    let path = dir.join(name);
+    write_secret(dir, &path, &token)?;
+    Ok(path)
+}
+
+fn write_secret(dir: &Path, path: &Path, secret: &str) -> io::Result<()> {
+    // A temporary file is private from its first byte on, whatever was there before.
+    let mut file = NamedTempFile::new_in(dir)?;
+    file.write_all(secret.as_bytes())?;
+    file.persist(path)?;
+    Ok(())
 }
 
 /// 32 random bytes as a word.

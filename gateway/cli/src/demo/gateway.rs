@@ -24,13 +24,13 @@ pub(crate) struct Addresses {
     pub(crate) ingest: SocketAddr,
 }
 
-/// Serves metrics on this machine alone, and drains at once when it is to end. `readers` are the
-/// flags that say whom it asks who may read, with their values.
+/// Serves metrics on this machine alone, and drains at once when it is to end. `trusted` are the
+/// flags that say whom it asks who may read and report, with their values.
 pub(crate) async fn start(
     parts: &mut Parts,
     args: &Demo,
     files: &Files,
-    readers: &[(&str, &OsStr)],
+    trusted: &[(&str, &OsStr)],
 ) -> anyhow::Result<Addresses> {
     let duration = |duration| OsString::from(humantime::format_duration(duration).to_string());
     let (age, pace) = (duration(args.max_age), duration(args.max_age.min(READINGS)));
@@ -46,7 +46,7 @@ pub(crate) async fn start(
             ("--drain-delay", "0s".as_ref()),
             ("--drain-timeout", "1s".as_ref()),
         ]);
-        flags.append(&mut words(readers));
+        flags.append(&mut words(trusted));
         flags
     };
     let asked = |port| SocketAddr::from(([127, 0, 0, 1], port));

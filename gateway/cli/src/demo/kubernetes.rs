@@ -69,8 +69,8 @@ pub(super) async fn play(args: &Demo, stage: &mut Stage) -> anyhow::Result<()> {
         .write(dir)
         .with_context(|| format!("cannot write certificates to {}", dir.display()))?;
     let account = of_the_gateway(plane).await?;
-    let readers = [("--kubeconfig", account.as_os_str())];
-    let addresses = gateway::start(parts, args, &files, &readers).await?;
+    let trusted = [("--kubeconfig", account.as_os_str())];
+    let addresses = gateway::start(parts, args, &files, &trusted).await?;
     let ca = &certificates.authority;
     plane.apply(&objects::apis(ca, addresses.api.port())?).await?;
     plane.apply(&objects::minicluster(ca)?).await?;

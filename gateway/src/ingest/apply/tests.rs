@@ -3,7 +3,10 @@ use std::time::SystemTime;
 use tonic::Code;
 
 use super::*;
-use crate::{clock::Clock, model::ClusterKey};
+use crate::{
+    clock::Clock,
+    model::{ClusterKey, Standing},
+};
 
 fn reporter(rank: u32) -> Arc<Reporter> {
     Arc::new(Reporter {
@@ -15,6 +18,7 @@ fn reporter(rank: u32) -> Arc<Reporter> {
         headless_service: None,
         flux_version: "0.88.0".into(),
         connected: tokio::time::Instant::now(),
+        standing: Standing::default(),
     })
 }
 
@@ -78,7 +82,7 @@ fn a_delta_changes_adds_and_removes_series_and_keeps_the_rest() {
     assert_eq!(value(&after, "a", Some("batch")), Some(2.0));
     assert_eq!(value(&after, "b", None), None);
     assert_eq!(value(&after, "c", None), Some(4.0));
-    assert_eq!(report.count, 3);
+    assert_eq!(report.size.series, 3);
 }
 
 #[test]

@@ -29,6 +29,8 @@ pub(super) struct Cluster {
     pub(super) root: ClientPair,
     /// The service account's.
     pub(super) token: String,
+    /// That of the pod of MiniCluster `mc0`.
+    pub(super) pod_token: String,
     /// By which gateways are who they are.
     kubeconfig: PathBuf,
     folder: TempDir,
@@ -61,9 +63,15 @@ impl Cluster {
         let root = ClientPair::of_kubeconfig(&root);
         let (ca, proxies, folder) = (TestCa::new(), TestCa::new(), TempDir::new().unwrap());
         ca.write_leaf(folder.path());
-        let this = Self { ca, proxies, bindings, root, token, kubeconfig, folder, plane };
+        let pod_token = String::new();
+        let mut this =
+            Self { ca, proxies, bindings, root, token, pod_token, kubeconfig, folder, plane };
         this.trust(&this.proxies).await;
         this.add_pod("mc0").await;
+        let uid = format!("--bound-object-uid={}", this.uid("pod/mc0-0").await);
+        let bound = ["--bound-object-kind=Pod", "--bound-object-name=mc0-0", &uid];
+        let token = [&["create", "token", "default", "--namespace=hpc"][..], &bound].concat();
+        this.pod_token = this.plane.kubectl(&token).await.unwrap().trim().to_owned();
         Some(this)
     }
 
@@ -118,6 +126,25 @@ impl Cluster {
 
     /// Makes the pod of the lead broker of a MiniCluster.
     pub(super) async fn add_pod(&self, minicluster: &str) {
+        let containers = json!([{"name": "flux", "image": "example.org/flux:1"}]);
+        let job = json!({
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {
+                "name": minicluster,
+                "namespace": "hpc",
+                "ownerReferences": [{
+                    "apiVersion": "flux-framework.org/v1alpha2",
+                    "kind": "MiniCluster",
+                    "name": minicluster,
+                    "uid": format!("uid-of-{minicluster}"),
+                    "controller": true,
+                }],
+            },
+            "spec": {"template": {"spec": {"restartPolicy": "Never", "containers": containers}}},
+        });
+        apply(&self.plane, &[job]).await;
+        let job_uid = self.uid(&format!("job/{minicluster}")).await;
         let pod = json!({
             "apiVersion": "v1",
             "kind": "Pod",
@@ -128,10 +155,22 @@ impl Cluster {
                     "hpa-selector": minicluster,
                     "batch.kubernetes.io/job-completion-index": "0",
                 },
+                "ownerReferences": [{
+                    "apiVersion": "batch/v1",
+                    "kind": "Job",
+                    "name": minicluster,
+                    "uid": job_uid,
+                    "controller": true,
+                }],
             },
-            "spec": {"containers": [{"name": "flux", "image": "example.org/flux:1"}]},
+            "spec": {"containers": containers},
         });
         apply(&self.plane, &[pod]).await;
+    }
+
+    async fn uid(&self, object: &str) -> String {
+        let uid = ["get", object, "--namespace=hpc", "--output=jsonpath={.metadata.uid}"];
+        self.plane.kubectl(&uid).await.unwrap()
     }
 
     /// A new gateway, as a process of its own.
@@ -152,8 +191,8 @@ impl Cluster {
             File::create(&log).unwrap(),
         );
         let listening: Value = serde_json::from_str(&process.line().await).unwrap();
-        let api = listening["api"].as_str().unwrap().parse().unwrap();
-        Gateway { api, log, _process: process }
+        let address = |port: &str| listening[port].as_str().unwrap().parse().unwrap();
+        Gateway { api: address("api"), ingest: address("ingest"), log, _process: process }
     }
 
     /// What gateways have asked of the API server, as the right that it needs, and how it was answered.
@@ -167,7 +206,12 @@ impl Cluster {
                 .map(|key| about[key].as_str().unwrap_or_default());
             let verb = event["verb"].as_str().unwrap();
             let code = event["responseStatus"]["code"].as_u64().unwrap();
-            (right(verb, resource, group, namespace), code)
+            let [there, everywhere] =
+                [namespace, ""].map(|namespace| right(verb, resource, group, namespace));
+            let is_given = |right: &str| self.rights().any(|(_, given)| given == right);
+            // A right that is given everywhere is used somewhere.
+            let used = if is_given(&everywhere) { everywhere } else { there };
+            (used, code)
         })
         .collect()
     }
@@ -182,6 +226,7 @@ impl Cluster {
 /// A gateway as a process.
 pub(super) struct Gateway {
     pub(super) api: SocketAddr,
+    pub(super) ingest: SocketAddr,
     log: PathBuf,
     _process: Process,
 }

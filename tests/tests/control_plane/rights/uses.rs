@@ -3,8 +3,9 @@
 use http::Request;
 use http_body_util::Empty;
 use system_tests::{
-    Client,
+    Client, FakeCollector,
     client::{HPC, get, metric_path},
+    fake_collector,
 };
 
 use super::cluster::{Cluster, Gateway};
@@ -20,9 +21,12 @@ pub(super) enum Use {
     Certificate,
     /// Pods are known by their names.
     Pods,
+    /// A pod reports by its token.
+    Collector,
 }
 
-pub(super) const USES: [Use; 4] = [Use::Proxy, Use::Token, Use::Certificate, Use::Pods];
+pub(super) const USES: [Use; 5] =
+    [Use::Proxy, Use::Token, Use::Certificate, Use::Pods, Use::Collector];
 
 /// Who passes on what others ask.
 pub(super) const PROXY: &str = "front-proxy-client";
@@ -45,7 +49,17 @@ impl Cluster {
             }
             Use::Certificate => may(&with(&self.root), &[]).await,
             Use::Pods => self.sees_pod(gateway, "mc0").await,
+            Use::Collector => self.lets_report(gateway).await,
         }
+    }
+
+    /// Whether a gateway takes the hello of a pod's collector, which then leaves.
+    async fn lets_report(&self, gateway: &Gateway) -> Result<(), String> {
+        let channel = fake_collector::channel(&self.ca.pem(), gateway.ingest).await;
+        let hello = fake_collector::hello("mc0");
+        let connected = FakeCollector::connect_with(channel, hello, Some(&self.pod_token)).await;
+        connected.map_err(|refused| refused.to_string())?.leave().await;
+        Ok(())
     }
 
     /// Whether a gateway knows the pod of a MiniCluster, as somebody learns who may read.

@@ -57,6 +57,8 @@ fn the_collector_is_the_last_container_and_keeps_its_own_entry_point() {
     let runs_flux = others.iter().filter(|container| container["runFlux"] == true);
     assert_eq!(runs_flux.count(), 1, "with several containers, one has to say it");
     assert_eq!(minicluster["spec"]["pod"]["labels"]["fluxgauge.io/collect"], "true");
+    let token = &minicluster["spec"]["pod"]["automountServiceAccountToken"];
+    assert_eq!(*token, true, "without, collectors could not prove who they are");
 
     let (name, volume) = collector["volumes"].as_object().unwrap().iter().next().unwrap();
     assert_eq!(volume["configMapName"], **name, "the operator wants both equal");

@@ -13,13 +13,20 @@
 //! the answers are remembered, judged without waiting: a kube-apiserver asks the same for the same
 //! users again and again.
 
-use std::sync::Arc;
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
 
 use http::HeaderMap;
 use metrics_api::Status;
 use rustls_pki_types::CertificateDer;
 
-use crate::{clock::Moment, kubernetes::Kubernetes};
+use crate::{
+    clock::Moment,
+    crowd::{Crowd, Full},
+    kubernetes::Kubernetes,
+};
 
 mod access;
 mod certificate;
@@ -55,6 +62,14 @@ use refusals::Refusals;
 use shared_token::SharedToken;
 use token::{Token, Tokens};
 
+/// Requests that wait at once until Kubernetes has said who asks or what they may, but for those of a
+/// front proxy, which kube-apiserver has let through. Anybody can send them: at 64 KiB of headers each
+/// these are 16 MiB.
+pub const MAX_WAITING: usize = 256;
+
+/// The same of one address, so that others are heard.
+pub const MAX_WAITING_OF_PEER: usize = 64;
+
 /// Who may read, and what is remembered of that. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Readers(Arc<Inner>);
@@ -79,12 +94,14 @@ struct Delegated {
     trust: trust::Shared,
     tokens: Tokens,
     access: Access,
+    waiting: Arc<Crowd>,
 }
 
 /// The client of one connection.
 #[derive(Debug)]
 pub struct Caller {
     readers: Readers,
+    peer: IpAddr,
     shown: Option<Shown>,
 }
 
@@ -131,6 +148,7 @@ impl Readers {
                     trust: trust.clone(),
                     tokens: Tokens::new(kubernetes, key()?, TOKEN_LASTS),
                     access: Access::new(kubernetes, DECISION_LASTS),
+                    waiting: Crowd::new(MAX_WAITING, MAX_WAITING_OF_PEER),
                 })))
             }
             (Policy::Kubernetes, None) => return Err(PolicyError::NobodyToAsk),
@@ -149,11 +167,18 @@ impl Readers {
 
     /// The client of a connection, which has shown these certificates, its own first.
     pub fn on(&self, certificates: Vec<CertificateDer<'static>>) -> Caller {
-        Caller { readers: self.clone(), shown: Shown::new(certificates) }
+        let peer = Ipv4Addr::UNSPECIFIED.into();
+        Caller { readers: self.clone(), peer, shown: Shown::new(certificates) }
     }
 }
 
 impl Caller {
+    /// The same, from this address.
+    #[must_use]
+    pub fn at(self, peer: IpAddr) -> Self {
+        Self { peer, ..self }
+    }
+
     /// Takes out of a request what says who asks, so that nothing after this sees it.
     pub fn claim(&self, headers: &mut HeaderMap, now: Moment) -> Claim {
         match &self.readers.0.rule {
@@ -246,6 +271,13 @@ impl Caller {
             return self.without_kubernetes(claim, question);
         };
         let unanswered = |error: Unanswered| Refusal::Unanswered(error.to_string());
+        let is_proxied = matches!(claim.0, Identity::User { proxied: true, .. });
+        let place = (!is_proxied).then(|| delegated.waiting.enter(self.peer)).transpose();
+        let _place = place.map_err(|Full { of_peer, all }| {
+            Refusal::Unanswered(format!(
+                "too many requests wait for Kubernetes ({of_peer} from this address, {all} in all)"
+            ))
+        })?;
         let (user, proxied) = match &claim.0 {
             Identity::User { user, proxied } => (Arc::clone(user), *proxied),
             Identity::Token(token) => {

@@ -7,7 +7,13 @@
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
-use fluxgauge_proto::v1::{Ack, ReportRequest, telemetry_server::Telemetry};
+use fluxgauge_proto::{
+    limits,
+    v1::{
+        Ack, ReportRequest,
+        telemetry_server::{Telemetry, TelemetryServer},
+    },
+};
 use futures_util::{Stream, stream};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
@@ -22,9 +28,13 @@ mod apply;
 mod connection;
 mod hello;
 mod pace;
+mod ration;
+mod service;
 mod session;
 
 pub use connection::{Connection, UNUSED_TIMEOUT};
+pub use ration::MAX_HELLO_BYTES;
+pub use service::Service;
 pub use session::{HELLO_TIMEOUT, RECHECK_INTERVAL};
 
 use session::Session;
@@ -58,19 +68,24 @@ impl std::fmt::Debug for Ingest {
 impl Ingest {
     /// The gRPC service for one connection.
     pub fn on(&self, connection: Connection) -> Service {
-        Service { ingest: self.clone(), connection: Arc::new(connection) }
+        let connection = Arc::new(connection);
+        let streams = Streams { ingest: self.clone(), connection: Arc::clone(&connection) };
+        let grpc = TelemetryServer::new(streams)
+            .max_decoding_message_size(limits::MAX_MESSAGE_BYTES)
+            .max_encoding_message_size(limits::MAX_MESSAGE_BYTES);
+        Service::new(grpc, connection)
     }
 }
 
-/// The gRPC service, for the collector of one connection.
+/// The streams of one connection.
 #[derive(Clone, Debug)]
-pub struct Service {
+struct Streams {
     ingest: Ingest,
     connection: Arc<Connection>,
 }
 
 #[tonic::async_trait]
-impl Telemetry for Service {
+impl Telemetry for Streams {
     type ReportStream = Pin<Box<dyn Stream<Item = Result<Ack, Status>> + Send>>;
 
     async fn report(

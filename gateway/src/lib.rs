@@ -12,11 +12,10 @@
 //!
 //! Data flows one way, and so do the modules: `model` ← `store` ← {`ingest`, `query`} ← `api`,
 //! `model` ← `pods` ← {`query`, `auth`}, and `auth` ← {`ingest`, `api`}. `serve`, `tls`, `authority` and `telemetry`
-//! carry it and know nothing of it but `model`. Only this file knows all of them.
+//! carry it and know nothing of it but `model`; `crowd` counts for all. Only this file knows all of them.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use fluxgauge_proto::{limits, v1::telemetry_server::TelemetryServer};
 use futures_util::FutureExt as _;
 use hyper_util::service::TowerToHyperService;
 use metrics_api::group_version::GroupVersion;
@@ -57,6 +56,7 @@ pub mod args;
 pub mod auth;
 pub mod authority;
 pub mod clock;
+pub mod crowd;
 pub mod ingest;
 pub mod kubernetes;
 pub mod model;
@@ -273,9 +273,7 @@ impl Gateway {
         let callers = collectors.clone();
         let grpc = move |peer: Peer| {
             let caller = callers.on(peer.address, peer.certificates);
-            TelemetryServer::new(streams.on(Connection::new(caller, peer.leave)))
-                .max_decoding_message_size(limits::MAX_MESSAGE_BYTES)
-                .max_encoding_message_size(limits::MAX_MESSAGE_BYTES)
+            streams.on(Connection::new(caller, peer.leave))
         };
 
         let of_readers = Limits {
@@ -291,7 +289,10 @@ impl Gateway {
                 api,
                 transport.clone(),
                 of_readers,
-                move |peer: Peer| rest.on(readers.on(peer.certificates), peer.leave),
+                move |peer: Peer| {
+                    let caller = readers.on(peer.certificates).at(peer.address.ip());
+                    rest.on(caller, peer.leave)
+                },
                 drain.clone()
             )),
             first.then(|()| serve::serve(

@@ -13,7 +13,7 @@
 use std::{
     convert::Infallible,
     io,
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
     time::Duration,
 };
@@ -27,8 +27,11 @@ use rustls_pki_types::CertificateDer;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
+    time::Instant,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::crowd::Crowd;
 
 mod connection;
 
@@ -65,6 +68,16 @@ pub const STREAM_WINDOW: u32 = 256 * 1024;
 /// Bytes that a client may send ahead on all streams of a connection.
 pub const CONNECTION_WINDOW: u32 = 512 * 1024;
 
+/// The share of all connections that one address may have, as a divisor: others find room, whatever one
+/// of them does. A node may put its address before those of all its pods.
+pub const SHARE_OF_PEER: usize = 4;
+
+/// Connections that one address may have whatever its share.
+pub const LEAST_OF_PEER: usize = 64;
+
+/// Between two lines about addresses that have more than their share.
+const TELL_INTERVAL: Duration = Duration::from_secs(60);
+
 /// The first and the longest pause after an accept that failed, as when descriptors ran out.
 const ACCEPT_PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
 
@@ -80,7 +93,8 @@ pub enum Transport {
 /// What connections may cost.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections at once; more wait in the system's queue.
+    /// Connections at once; more wait in the system's queue. One address has at most a share of them
+    /// ([`SHARE_OF_PEER`]); more are closed.
     pub connections: usize,
     /// About how long a connection may last before its client is asked to open another, so that
     /// clients spread over replicas; each connection draws between ⅔ and 4⁄3 of it. `None`: for
@@ -88,6 +102,29 @@ pub struct Limits {
     pub max_age: Option<Duration>,
     /// How long requests in flight may take once a connection is to end.
     pub drain_timeout: Duration,
+}
+
+impl Limits {
+    /// Connections that one address may have.
+    fn of_peer(&self) -> usize {
+        (self.connections / SHARE_OF_PEER).max(LEAST_OF_PEER)
+    }
+}
+
+/// What is said of addresses that have more than their share.
+#[derive(Debug, Default)]
+struct Complaint {
+    told: Option<Instant>,
+}
+
+impl Complaint {
+    fn tell(&mut self, peer: IpAddr) {
+        let now = Instant::now();
+        if self.told.is_none_or(|told| now.saturating_duration_since(told) >= TELL_INTERVAL) {
+            self.told = Some(now);
+            tracing::warn!(%peer, "this address has its share of connections, and more are closed");
+        }
+    }
 }
 
 /// The other end of a connection.
@@ -142,8 +179,9 @@ pub async fn serve<F, S, B>(
 {
     let connections = TaskTracker::new();
     let slots = Arc::new(Semaphore::new(limits.connections));
+    let peers = Crowd::new(limits.connections, limits.of_peer());
     let accept = async {
-        let mut full = false;
+        let (mut full, mut complaint) = (false, Complaint::default());
         loop {
             let full_before = std::mem::replace(&mut full, slots.available_permits() == 0);
             if full && !full_before {
@@ -153,6 +191,10 @@ pub async fn serve<F, S, B>(
             // The semaphore is never closed; were it, one connection too many is no harm.
             let slot = Arc::clone(&slots).acquire_owned().await.ok();
             let (stream, peer) = accept(|| listener.accept()).await;
+            let Ok(place) = peers.enter(peer.ip()) else {
+                complaint.tell(peer.ip());
+                continue;
+            };
             let connection = connection::Connection {
                 peer,
                 transport: transport.clone(),
@@ -162,7 +204,7 @@ pub async fn serve<F, S, B>(
             let service = service.clone();
             connections.spawn(async move {
                 connection.serve(stream, service).await;
-                drop(slot);
+                drop((slot, place));
             });
         }
     };

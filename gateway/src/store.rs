@@ -16,6 +16,7 @@ use std::{
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::model::{ClusterKey, Reporter, Size, Snapshot};
 
@@ -148,6 +149,7 @@ impl Store {
                 claim.stands_against(&reporter)?;
                 slot.usage.add_stream()?;
                 claim.epoch += 1;
+                std::mem::take(&mut claim.replaced).cancel();
                 claim.reporter = Arc::clone(&reporter);
                 claim.ended = None;
                 drop(claim);
@@ -155,8 +157,10 @@ impl Store {
             }
             None => self.insert(&reporter)?,
         };
-        let epoch = slot.claim().epoch;
-        Ok(Writer { store: Arc::clone(self), slot, reporter, epoch })
+        let claim = slot.claim();
+        let (epoch, replaced) = (claim.epoch, claim.replaced.clone());
+        drop(claim);
+        Ok(Writer { store: Arc::clone(self), slot, reporter, epoch, replaced })
     }
 
     /// Forgets reporters whose stream ended `after` ago or longer. A lead broker is remembered for
@@ -213,8 +217,13 @@ impl Store {
             usage.remove_stream();
             return Err(too_much.into());
         }
-        let claim =
-            Claim { epoch: 1, reporter: Arc::clone(reporter), ended: None, size: Size::default() };
+        let claim = Claim {
+            epoch: 1,
+            replaced: CancellationToken::new(),
+            reporter: Arc::clone(reporter),
+            ended: None,
+            size: Size::default(),
+        };
         let slot =
             Arc::new(Slot { newest: ArcSwapOption::empty(), claim: Mutex::new(claim), usage });
         let cluster = Arc::make_mut(namespace).entry(Arc::clone(&key.name)).or_default();
@@ -255,6 +264,7 @@ pub struct Writer {
     slot: Arc<Slot>,
     reporter: Arc<Reporter>,
     epoch: u64,
+    replaced: CancellationToken,
 }
 
 impl Writer {
@@ -287,6 +297,11 @@ impl Writer {
     /// When one has.
     pub fn check(&self) -> Result<(), Replaced> {
         if self.slot.claim().epoch == self.epoch { Ok(()) } else { Err(Replaced) }
+    }
+
+    /// Waits until another stream has claimed the slot.
+    pub async fn replaced(&self) {
+        self.replaced.cancelled().await;
     }
 
     /// Forgets all that this reporter said, at once.

@@ -26,6 +26,7 @@ use tokio::time::{Instant, MissedTickBehavior, timeout};
 use crate::{
     auth::{PolicyError, refusals::Refusals, token, token::Token},
     clock::Moment,
+    crowd::{Crowd, Full, Place},
     kubernetes::Kubernetes,
     pods,
     tls::RELOAD_INTERVAL,
@@ -33,7 +34,6 @@ use crate::{
 
 mod accounts;
 mod certificates;
-mod door;
 mod identity;
 mod namespace_tokens;
 mod owners;
@@ -42,7 +42,6 @@ mod policy;
 mod proved_pod;
 mod refused;
 
-pub use door::{Entry, MAX_UNPROVED, MAX_UNPROVED_OF_PEER};
 pub use identity::Claim;
 pub use namespace_tokens::MAX_NAMESPACES;
 pub use owners::MAX_JOBS;
@@ -53,12 +52,18 @@ pub use refused::{Grounds, Refused};
 
 use accounts::Accounts;
 use certificates::{Certificates, Shown};
-use door::Door;
 use namespace_tokens::NamespaceTokens;
 use pass::Proof;
 
 /// How long it may take to find out who reports. A collector waits 10 s for the answer to its hello.
 pub const ADMISSION_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// Streams at once of which it is not known whose they are. Each waits for a hello and an answer, some
+/// milliseconds, so that as many collectors can come back in a second as a gateway keeps.
+pub const MAX_UNPROVED: usize = 1024;
+
+/// The same of one address. A pod has one, but nodes may put theirs before those of all their pods.
+pub const MAX_UNPROVED_OF_PEER: usize = 128;
 
 /// Who may report. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -69,7 +74,8 @@ struct Inner {
     /// `None`: anybody.
     ways: Option<Ways>,
     pods: pods::Shared,
-    door: Arc<Door>,
+    /// Streams of which it is not known whose they are.
+    unproved: Arc<Crowd>,
     refusals: Refusals,
 }
 
@@ -128,7 +134,7 @@ impl Collectors {
         Self(Arc::new(Inner {
             ways,
             pods: pods.clone(),
-            door: Arc::default(),
+            unproved: Crowd::new(MAX_UNPROVED, MAX_UNPROVED_OF_PEER),
             refusals: Refusals::default(),
         }))
     }
@@ -175,8 +181,12 @@ impl Caller {
     /// # Errors
     ///
     /// When there are too many of these.
-    pub fn enter(&self) -> Result<Entry, Refused> {
-        Door::enter(&self.collectors.0.door, self.peer.ip())
+    pub fn enter(&self) -> Result<Place, Refused> {
+        self.collectors.0.unproved.enter(self.peer.ip()).map_err(|Full { of_peer, all }| {
+            Refused::too_many(format!(
+                "too many collectors come at once ({of_peer} from this address, {all} in all): try again"
+            ))
+        })
     }
 
     /// What a stream may do that was opened with these headers and claims this. Asks Kubernetes where

@@ -183,6 +183,35 @@ async fn what_kubernetes_does_not_answer_is_refused_and_not_remembered() {
     assert!(status.message().starts_with(text), "{}", status.message());
 }
 
+#[tokio::test(start_paused = true)]
+async fn one_address_that_waits_for_kubernetes_leaves_room_for_others() {
+    let world = World::new().await;
+    let (method, uri) = (Method::GET, Uri::from_static("/version"));
+    let target = metrics_api::path::parse(uri.path());
+    let question = Question::of(&method, &uri, &target);
+    let at = |last: u8, caller: Caller| caller.at(IpAddr::from([10, 0, 0, last]));
+    let (one, other) = (at(1, world.readers.on(Vec::new())), at(2, world.readers.on(Vec::new())));
+    let proxy = at(1, world.by(&world.proxies, "proxy"));
+    let claim = |caller: &Caller| {
+        let headers = HEADERS
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        caller.claim(&mut headers.into_iter().collect(), Clock::system().now())
+    };
+    let (by_one, by_other, by_proxy) = (claim(&one), claim(&other), claim(&proxy));
+    let ask = |caller, claim| Box::pin(Caller::ask(caller, claim, &question));
+    let mut waiting: Vec<_> = (0..MAX_WAITING_OF_PEER).map(|_| ask(&one, &by_one)).collect();
+    for wait in &mut waiting {
+        assert!(futures_util::poll!(wait).is_pending());
+    }
+    let one_more = tokio::time::timeout(Duration::from_secs(2), ask(&one, &by_one)).await;
+    let Ok(Err(Refusal::Unanswered(why))) = one_more else { panic!("it waits: {one_more:?}") };
+    assert!(why.starts_with("too many requests wait for Kubernetes (64 from this"), "{why}");
+    assert!(futures_util::poll!(ask(&other, &by_other)).is_pending());
+    assert!(futures_util::poll!(ask(&proxy, &by_proxy)).is_pending(), "it does not stand in line");
+    waiting.clear();
+    assert!(futures_util::poll!(ask(&one, &by_one)).is_pending());
+}
+
 #[test]
 fn without_a_kubernetes_to_ask_there_are_no_readers() {
     let refused = Readers::new(&Policy::Kubernetes, None, &trust::Shared::default());

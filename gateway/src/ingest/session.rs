@@ -14,9 +14,11 @@ use super::{
     connection::{Connection, Occupied},
     hello,
     pace::Pace,
+    ration::Ration,
 };
 use crate::{
-    auth::collectors::{Claim, Entry, Grounds, Pass, Refused},
+    auth::collectors::{Claim, Grounds, Pass, Refused},
+    crowd::Place,
     model::{Provenance, Standing},
     store::{ClaimError, Unpublished, Writer},
 };
@@ -39,7 +41,9 @@ pub(super) struct Session {
     /// Why it was not let in.
     refused: Option<Refused>,
     /// While it is not known whose it is.
-    entry: Option<Entry>,
+    entry: Option<Place>,
+    /// What it may send before that is known.
+    ration: Ration,
     /// What follows the hello.
     open: Option<Open>,
     /// Last, so that the connection goes after all that is of the stream.
@@ -72,7 +76,8 @@ impl Session {
             connection.caller.audit(None, None, &refused.to_string(), now);
             status(&refused)
         })?;
-        let (metadata, _, messages) = request.into_parts();
+        let (metadata, extensions, messages) = request.into_parts();
+        let ration = extensions.get::<Ration>().cloned().unwrap_or_default();
         Ok(Self {
             ingest: ingest.clone(),
             connection: Arc::clone(connection),
@@ -81,6 +86,7 @@ impl Session {
             claim: None,
             refused: None,
             entry: Some(entry),
+            ration,
             open: None,
             _occupied: occupied,
         })
@@ -139,6 +145,7 @@ impl Session {
                         "no {what} for {seconds} s: report at least every {seconds} s"
                     )));
                 }
+                () = replaced(self.open.as_ref()) => self.check()?,
                 () = sleep(RECHECK_INTERVAL) => self.check()?,
             }
         }
@@ -191,6 +198,7 @@ impl Session {
         let pace = (pass.standing() > Standing::Unasked).then(|| Pace::new(connected));
         self.open = Some(Open { writer, report: Report::default(), pass, pace });
         self.entry = None;
+        self.ration.lift();
         Ok(Ack {
             sequence: 0,
             want_full: false,
@@ -255,6 +263,14 @@ impl Session {
         } else {
             debug!(who, code = ?status.code(), why, "stream ended");
         }
+    }
+}
+
+/// Waits until another stream has the place of an open one: at once it costs nothing any more.
+async fn replaced(open: Option<&Open>) {
+    match open {
+        Some(open) => open.writer.replaced().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -13,6 +13,7 @@ use rustls_pki_types::ServerName;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::TcpSocket,
     sync::Notify,
     task::JoinHandle,
     time::{Instant, timeout},
@@ -279,6 +280,30 @@ async fn connections_over_the_cap_wait_until_one_ends() {
     drop(first);
     let answer = timeout(DEADLINE, answer).await.unwrap().unwrap().unwrap();
     assert_eq!(body(answer).await, "ok");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn an_address_with_its_share_of_connections_leaves_room_for_others() {
+    let limits = Limits { connections: LEAST_OF_PEER + 1, ..LIMITS };
+    let server = Server::start(Transport::Plain, limits).await;
+    let mut held = Vec::new();
+    for _ in 0..LEAST_OF_PEER {
+        let mut client = http1_on(server.connect().await).await.unwrap();
+        assert_eq!(body(client.send_request(get("/")).await.unwrap()).await, "ok");
+        held.push(client);
+    }
+    let refused = match http1_on(server.connect().await).await {
+        Ok(mut client) => client.send_request(get("/")).await.map(drop),
+        Err(error) => Err(error),
+    };
+    refused.expect_err("one more of the same address");
+    let elsewhere = TcpSocket::new_v4().unwrap();
+    elsewhere.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let other = elsewhere.connect(server.address).await.unwrap();
+    let mut other = http1_on(other).await.unwrap();
+    assert_eq!(body(other.send_request(get("/")).await.unwrap()).await, "ok");
+    drop(held);
     server.end().await;
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::{MAX_REPORTERS, TooMuch};
 use crate::model::{Reporter, Size, Standing};
@@ -62,6 +63,8 @@ pub enum Unpublished {
 pub(super) struct Claim {
     /// Grows with each claim; a writer with another epoch has been replaced.
     pub(super) epoch: u64,
+    /// Tells that stream when another one has claimed the slot.
+    pub(super) replaced: CancellationToken,
     pub(super) reporter: Arc<Reporter>,
     /// When the stream ended; `None` while it lives.
     pub(super) ended: Option<Instant>,

@@ -1,3 +1,5 @@
+use futures_util::FutureExt as _;
+
 use super::*;
 use crate::{
     clock::Clock,
@@ -43,8 +45,11 @@ async fn a_younger_lead_broker_replaces_an_older_one_whose_late_samples_are_drop
     let store = Arc::new(Store::default());
     let old = claim(&store, 0, 100.0).expect("first claim");
     old.publish(snapshot(old.reporter())).expect("owner publishes");
+    assert!(old.replaced().now_or_never().is_none());
 
     let new = claim(&store, 0, 200.0).expect("a younger broker takes over");
+    old.replaced().now_or_never().expect("it is told at once");
+    assert!(new.replaced().now_or_never().is_none());
     new.publish(snapshot(new.reporter())).expect("owner publishes");
 
     assert_eq!(old.publish(snapshot(old.reporter())), Err(Replaced.into()));

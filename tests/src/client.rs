@@ -1,6 +1,10 @@
 //! A client of the REST API, over TLS.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, Uri};
@@ -13,7 +17,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use serde_json::Value;
-use tokio::net::TcpStream;
+use tokio::{
+    net::{TcpSocket, TcpStream},
+    task::JoinHandle,
+};
 use tokio_rustls::TlsConnector;
 
 use crate::{
@@ -28,6 +35,8 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Clone)]
 pub struct Client {
     address: SocketAddr,
+    /// The address that it comes from; `None`: as the system likes.
+    from: Option<IpAddr>,
     http1: Arc<ClientConfig>,
     http2: Arc<ClientConfig>,
 }
@@ -54,31 +63,38 @@ pub struct Answer {
 impl Client {
     /// A client of the server at `address`, whose certificate is the authority's.
     pub fn new(ca: &TestCa, address: SocketAddr) -> Self {
-        Self { address, http1: ca.client_config("http/1.1"), http2: ca.client_config("h2") }
+        let (http1, http2) = (ca.client_config("http/1.1"), ca.client_config("h2"));
+        Self { address, from: None, http1, http2 }
     }
 
     /// A client that trusts the authorities of this bundle alone, and may show a certificate.
     pub fn trusting(bundle: &str, address: SocketAddr, own: Option<&ClientPair>) -> Self {
         let config = |alpn| ca::client_config(bundle, alpn, rustls::DEFAULT_VERSIONS, own);
-        Self { address, http1: config("http/1.1"), http2: config("h2") }
+        Self { address, from: None, http1: config("http/1.1"), http2: config("h2") }
     }
 
     /// A client that asks as a kubelet probes: whoever answers.
     pub fn prober(address: SocketAddr) -> Self {
         let config = ca::prober_config();
-        Self { address, http1: Arc::clone(&config), http2: config }
+        Self { address, from: None, http1: Arc::clone(&config), http2: config }
     }
 
     /// The same client, with a certificate that `own` proves it by.
     pub fn with_certificate(&self, ca: &TestCa, own: &ClientPair) -> Self {
         let config = |alpn| ca.client_config_of(alpn, rustls::DEFAULT_VERSIONS, Some(own));
-        Self { address: self.address, http1: config("http/1.1"), http2: config("h2") }
+        Self { http1: config("http/1.1"), http2: config("h2"), ..*self }
     }
 
     /// The same client, of another address.
     #[must_use]
     pub fn at(&self, address: SocketAddr) -> Self {
         Self { address, ..self.clone() }
+    }
+
+    /// The same client, that comes from another address of this machine, such as 127.0.0.2.
+    #[must_use]
+    pub fn from(&self, from: IpAddr) -> Self {
+        Self { from: Some(from), ..self.clone() }
     }
 
     /// A new connection on which HTTP/2 can be spoken.
@@ -115,10 +131,17 @@ impl Client {
 
     /// A new connection that speaks HTTP/2.
     pub async fn connect_http2(&self) -> Result<Connection, Error> {
+        Ok(self.connect_http2_driven().await?.0)
+    }
+
+    /// The same, and the task that ends with the connection.
+    pub async fn connect_http2_driven(
+        &self,
+    ) -> Result<(Connection, JoinHandle<hyper::Result<()>>), Error> {
         let io = self.connect(&self.http2).await?;
         let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(io)).await?;
-        tokio::spawn(connection);
-        Ok(Connection::Http2(sender))
+        let driven = tokio::spawn(connection);
+        Ok((Connection::Http2(sender), driven))
     }
 
     /// The certificate that a new connection is shown.
@@ -141,7 +164,12 @@ impl Client {
         &self,
         config: &Arc<ClientConfig>,
     ) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
-        let stream = TcpStream::connect(self.address).await?;
+        let socket =
+            if self.address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        if let Some(from) = self.from {
+            socket.bind((from, 0).into())?;
+        }
+        let stream = socket.connect(self.address).await?;
         stream.set_nodelay(true)?;
         let name = ServerName::try_from(SERVICE_NAME).unwrap();
         TlsConnector::from(Arc::clone(config)).connect(name, stream).await

@@ -1,6 +1,6 @@
 //! A collector that reports what a test tells it, in the words of the contract.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use fluxgauge_proto::{
     CONTRACT_VERSION,
@@ -110,13 +110,18 @@ pub async fn channel(ca_pem: &str, ingest: SocketAddr) -> Channel {
 ///
 /// Why there is none.
 pub async fn try_channel(ca_pem: &str, ingest: SocketAddr) -> Result<Channel, transport::Error> {
-    connect(ingest, trusting(ca_pem)).await
+    connect(ingest, trusting(ca_pem), None).await
 }
 
 /// A connection of a collector that shows a certificate.
 pub async fn channel_of(ca_pem: &str, ingest: SocketAddr, own: &ClientPair) -> Channel {
     let own = Identity::from_pem(own.pem(), own.key_pem());
-    connect(ingest, trusting(ca_pem).identity(own)).await.unwrap()
+    connect(ingest, trusting(ca_pem).identity(own), None).await.unwrap()
+}
+
+/// A connection of one that comes from another address of this machine, such as 127.0.0.2.
+pub async fn channel_from(ca_pem: &str, ingest: SocketAddr, from: IpAddr) -> Channel {
+    connect(ingest, trusting(ca_pem), Some(from)).await.unwrap()
 }
 
 fn trusting(ca_pem: &str) -> ClientTlsConfig {
@@ -124,10 +129,14 @@ fn trusting(ca_pem: &str) -> ClientTlsConfig {
     ClientTlsConfig::new().ca_certificate(ca).domain_name(INGEST_NAME)
 }
 
-async fn connect(ingest: SocketAddr, tls: ClientTlsConfig) -> Result<Channel, transport::Error> {
+async fn connect(
+    ingest: SocketAddr,
+    tls: ClientTlsConfig,
+    from: Option<IpAddr>,
+) -> Result<Channel, transport::Error> {
     crate::install_crypto();
     let endpoint = Endpoint::from_shared(format!("https://{ingest}")).unwrap();
-    endpoint.tls_config(tls)?.connect().await
+    endpoint.local_address(from).tls_config(tls)?.connect().await
 }
 
 /// The hello of the lead broker of a MiniCluster in namespace `hpc`.

@@ -1,6 +1,6 @@
 //! A gateway in this process, wired as the real one, on free ports.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use clap::Parser as _;
 use fluxgauge_gateway::{
@@ -98,6 +98,11 @@ impl TestGateway {
     /// The same of a collector that shows a certificate.
     pub async fn channel_of(&self, own: &ClientPair) -> Channel {
         fake_collector::channel_of(&self.ca_pem, self.ingest, own).await
+    }
+
+    /// The same of one that comes from another address of this machine, such as 127.0.0.2.
+    pub async fn channel_from(&self, from: IpAddr) -> Channel {
+        fake_collector::channel_from(&self.ca_pem, self.ingest, from).await
     }
 
     /// A connection to its port for collectors; each carries as many streams as HTTP/2 lets it.

@@ -15,6 +15,7 @@ use std::{fmt::Debug, time::Duration};
 use tokio::time::Instant;
 
 pub mod aggregation;
+pub mod bystander;
 pub mod ca;
 pub mod client;
 pub mod collector;
@@ -28,6 +29,7 @@ pub mod path;
 pub mod plane;
 pub mod process;
 
+pub use bystander::Bystander;
 pub use ca::TestCa;
 pub use client::{Answer, Client, Connection};
 pub use collector::{Gateways, TestCollector};

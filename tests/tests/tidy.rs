@@ -98,7 +98,7 @@ fn every_point_has_a_test_that_exists() {
     let readme = read(&root().join("tests/README.md"));
     let (_, table) = readme.split_once("| point | what it says | test |\n").expect("a table");
     let rows = table.lines().skip(1).take_while(|line| line.starts_with('|'));
-    let tests: HashMap<_, _> = rust_files(&root()).flat_map(|file| tests(&read(&file))).collect();
+    let tests = all_tests();
     let mut points = Vec::new();
     for row in rows {
         let cells: Vec<_> = row.split('|').map(str::trim).collect();
@@ -106,9 +106,6 @@ fn every_point_has_a_test_that_exists() {
         points.push(point.parse::<usize>().unwrap());
         // Beside the tests of every run some have tests that take long.
         let (always, ignored) = named.split_once("; ignored: ").unwrap_or((named, ""));
-        let names = |text: &str| -> Vec<String> {
-            text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
-        };
         assert!(!names(always).is_empty(), "no test of {point}");
         for (name, is_ignored) in names(always)
             .into_iter()
@@ -120,6 +117,40 @@ fn every_point_has_a_test_that_exists() {
         }
     }
     assert_eq!(points, (1..=78).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_attack_has_a_test_that_exists() {
+    let security = read(&root().join("SECURITY.md"));
+    let (_, rest) = security.split_once("\n## Attackers\n").expect("attackers");
+    let (attackers, _) = rest.split_once("\n## ").expect("what an administrator does");
+    let tests = all_tests();
+    let mut letters = String::new();
+    for attacker in attackers.split("\n### ").skip(1) {
+        letters.push_str(&attacker[..1]);
+        assert!(attacker.contains("**Not stopped**"), "what does not stop this: {attacker}");
+        let rows: Vec<_> = attacker.lines().filter(|line| line.starts_with('|')).skip(2).collect();
+        assert!(!rows.is_empty(), "what does this one try: {attacker}");
+        for row in rows {
+            let cells: Vec<_> = row.split('|').map(str::trim).collect();
+            let ["", _, _, named, ""] = cells[..] else { panic!("three cells in {row}") };
+            assert!(!names(named).is_empty(), "no test of {row}");
+            for name in names(named) {
+                assert_eq!(tests.get(&name), Some(&false), "is {name} a test of every run?");
+            }
+        }
+    }
+    assert_eq!(letters, "abcdefg");
+}
+
+/// What stands in backticks.
+fn names(text: &str) -> Vec<String> {
+    text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// All tests, and whether they are ignored.
+fn all_tests() -> HashMap<String, bool> {
+    rust_files(&root()).flat_map(|file| tests(&read(&file))).collect()
 }
 
 /// The tests in a source, and whether they are ignored.

@@ -272,7 +272,7 @@ fn example(file: &str) -> Value {
     serde_saphyr::from_str(&text).unwrap()
 }
 
-fn deploy() -> PathBuf {
+pub(crate) fn deploy() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy")
 }
 

@@ -19,16 +19,21 @@ mod renewal;
 
 /// A control plane with MiniClusters `mc0`, of two pods, and `mc1`, of one, in namespace `hpc`, and a
 /// gateway with the rights of `deploy/base`.
-struct Cluster {
-    ca: TestCa,
-    gateway: TestGateway,
-    client: kube::Client,
+pub(crate) struct Cluster {
+    pub(crate) ca: TestCa,
+    pub(crate) gateway: TestGateway,
+    pub(crate) client: kube::Client,
     _operator: AbortOnDropHandle<()>,
-    plane: ControlPlane,
+    pub(crate) plane: ControlPlane,
 }
 
 impl Cluster {
+    /// With a gateway that lets anybody read.
     async fn start(flags: &[&str]) -> Option<Self> {
+        Self::start_strict(&[flags, &["--insecure-readers"]].concat()).await
+    }
+
+    pub(crate) async fn start_strict(flags: &[&str]) -> Option<Self> {
         let options = Options {
             extent: Extent::Controllers,
             definitions: MINICLUSTER_CRD,
@@ -43,7 +48,7 @@ impl Cluster {
         }
         let kubeconfig = closed_loop::of_the_gateway(&plane).await;
         let flags = [&["--kubeconfig", kubeconfig.to_str().unwrap()], flags].concat();
-        let gateway = TestGateway::start_proving(&ca, &flags).await;
+        let gateway = TestGateway::start_strict(&ca, &flags).await;
         Some(Self { ca, gateway, client, _operator: operator, plane })
     }
 
@@ -88,7 +93,7 @@ impl Cluster {
     }
 }
 
-fn minicluster(name: &str, size: u32) -> Value {
+pub(crate) fn minicluster(name: &str, size: u32) -> Value {
     json!({
         "apiVersion": "flux-framework.org/v1alpha2",
         "kind": "MiniCluster",

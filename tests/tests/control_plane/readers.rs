@@ -134,6 +134,24 @@ async fn who_reads_by_the_aggregator_is_who_the_api_server_says() {
     let id = &questions[0]["extra"]["authentication.kubernetes.io/credential-id"][0];
     assert!(id.as_str().is_some_and(|id| id.starts_with("X509SHA256=")), "{}", questions[0]);
 
+    // The UID too: a service account has one.
+    let account = ["create", "serviceaccount", "robot", "--namespace=hpc", "--output=json"];
+    let account: Value =
+        serde_json::from_str(&cluster.plane.kubectl(&account).await.unwrap()).unwrap();
+    let robot = cluster.plane.service_account_kubeconfig("hpc", "robot").await.unwrap();
+    let robot = format!("--kubeconfig={}", robot.display());
+    cluster.allow("ServiceAccount", "hpc:robot").await;
+    eventually("the account may", async || {
+        let read = cluster.plane.kubectl(&["get", "--raw", &path(), &robot]).await;
+        read.map_err(|error| error.to_string())
+    })
+    .await;
+    let question = eventually("the question is written down", async || {
+        cluster.questions("system:serviceaccount:hpc:robot").pop().ok_or("none")
+    })
+    .await;
+    assert_eq!(question["uid"], account["metadata"]["uid"], "{question}");
+
     // What is cached of discovery and of OpenAPI comes by users without groups.
     let explained = cluster.plane.kubectl(&["get", "--raw", "/openapi/v3"]).await.unwrap();
     assert!(explained.contains("apis/custom.metrics.k8s.io/v1beta2"), "{explained}");

@@ -2,6 +2,7 @@
 //! of its tests overlap.
 
 mod ages;
+mod attackers;
 mod availability;
 mod certificates;
 mod clocks;

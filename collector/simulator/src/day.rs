@@ -140,7 +140,7 @@ impl Day {
         });
         let queue = instance.queues().get(queue).map(|queue| queue.name.clone());
         // A full instance turns the job away; the next one tries again.
-        drop(instance.submit(need, queue.as_deref(), None));
+        drop(instance.submit_limited(need, queue.as_deref(), None, TIME_LIMIT));
     }
 
     /// Ends running jobs whose time is over, and gives the new ones their time.
@@ -222,6 +222,9 @@ impl Day {
 
 const MINUTE: f64 = 60.0;
 const HOUR: f64 = 60.0 * MINUTE;
+
+/// What every job asks for; none runs longer.
+const TIME_LIMIT: f64 = 2.0 * HOUR;
 
 /// Seconds of the day that are decided at once.
 const STEP: f64 = 10.0;

@@ -8,16 +8,19 @@
 //! it asked for, and jobs start only on ranks that are up.
 
 mod job;
+mod list;
 mod rank;
+mod sets;
 mod tally;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use flux_client::Idset;
 
 use self::rank::Rank;
 pub use self::{
     job::{Hold, Job, JobId, Need, Outcome, State},
+    list::Listed,
     tally::{Outcomes, States, Tallies, Tally},
 };
 
@@ -74,7 +77,11 @@ pub struct Instance {
     /// Of jobs that are inactive, by queue; the last entry is for jobs without one.
     outcomes: Vec<Outcomes>,
     drained: BTreeMap<u32, Drain>,
+    /// Indexes of queues whose jobs are not scheduled.
+    stopped: BTreeSet<usize>,
     next_job: u64,
+    /// Seconds since the epoch, as it was told last.
+    now: f64,
 }
 
 /// Why and when a rank was drained.
@@ -101,7 +108,9 @@ impl Instance {
             queues,
             jobs: BTreeMap::new(),
             drained: BTreeMap::new(),
+            stopped: BTreeSet::new(),
             next_job: FIRST_JOB,
+            now: 0.0,
         }
     }
 
@@ -115,12 +124,52 @@ impl Instance {
         &self.queues
     }
 
+    /// Says what time it is, in seconds since the epoch.
+    pub const fn at(&mut self, now: f64) {
+        self.now = now;
+    }
+
     /// Takes a job, and starts it at once where it fits. Without a queue it goes to the first one.
     pub fn submit(
         &mut self,
         need: Need,
         queue: Option<&str>,
         hold: Option<Hold>,
+    ) -> Result<JobId, SubmitError> {
+        self.submit_limited(need, queue, hold, 0.0)
+    }
+
+    /// The same with a time limit in seconds, which is told and not kept; 0 is none.
+    pub fn submit_limited(
+        &mut self,
+        need: Need,
+        queue: Option<&str>,
+        hold: Option<Hold>,
+        limit: f64,
+    ) -> Result<JobId, SubmitError> {
+        let id = self.take(need, queue, hold, limit)?;
+        self.schedule();
+        Ok(id)
+    }
+
+    /// Takes so many jobs before any of them starts.
+    pub fn submit_many(
+        &mut self,
+        count: usize,
+        need: Need,
+        queue: Option<&str>,
+    ) -> Result<(), SubmitError> {
+        let taken = (0..count).try_for_each(|_| self.take(need, queue, None, 0.0).map(drop));
+        self.schedule();
+        taken
+    }
+
+    fn take(
+        &mut self,
+        need: Need,
+        queue: Option<&str>,
+        hold: Option<Hold>,
+        limit: f64,
     ) -> Result<JobId, SubmitError> {
         let queue = match queue {
             None if self.queues.is_empty() => None,
@@ -135,8 +184,9 @@ impl Instance {
         }
         let id = JobId(self.next_job);
         self.next_job += JOB_STEP;
-        self.jobs.insert(id, Job::new(need, queue, hold));
-        self.schedule();
+        let mut job = Job::new(need, queue, hold);
+        (job.submitted, job.limit) = (self.now, limit);
+        self.jobs.insert(id, job);
         Ok(id)
     }
 
@@ -216,6 +266,24 @@ impl Instance {
         self.schedule();
     }
 
+    /// Sets whether the jobs of a queue are scheduled, as `flux queue start` and `stop` do.
+    pub fn set_started(&mut self, queue: &str, started: bool) {
+        if let Some(index) = self.queues.iter().position(|known| known.name == queue) {
+            if started {
+                self.stopped.remove(&index);
+            } else {
+                self.stopped.insert(index);
+            }
+        }
+        self.schedule();
+    }
+
+    /// Whether they are.
+    pub fn is_started(&self, queue: &str) -> bool {
+        let index = self.queues.iter().position(|known| known.name == queue);
+        index.is_none_or(|index| !self.stopped.contains(&index))
+    }
+
     /// The state of an active job.
     pub fn state(&self, job: JobId) -> Option<State> {
         self.jobs.get(&job).map(Job::state)
@@ -229,40 +297,6 @@ impl Instance {
     /// Active jobs in a state, oldest first.
     pub fn jobs_in(&self, state: State) -> impl Iterator<Item = JobId> + '_ {
         self.jobs.iter().filter(move |(_, job)| job.state() == state).map(|(&id, _)| id)
-    }
-
-    /// Brokers that are connected: the group `broker.online`.
-    pub fn online(&self) -> Idset {
-        self.ranks_that(|rank| rank.online)
-    }
-
-    /// Brokers that are not.
-    pub fn offline(&self) -> Idset {
-        self.ranks_that(|rank| !rank.online)
-    }
-
-    /// The group `broker.torpid`.
-    pub fn torpid(&self) -> Idset {
-        self.ranks_that(|rank| rank.torpid)
-    }
-
-    /// Ranks that the configuration excludes.
-    pub fn excluded(&self) -> Idset {
-        self.ranks_that(|rank| rank.excluded)
-    }
-
-    /// Ranks that the scheduler knows: R without the excluded ones.
-    pub fn all(&self) -> Idset {
-        self.ranks_that(|rank| !rank.excluded)
-    }
-
-    /// Ranks that get no new jobs: offline, torpid or drained.
-    pub fn down(&self) -> Idset {
-        (0..)
-            .zip(&self.ranks)
-            .filter(|(number, rank)| !rank.excluded && !self.is_up(*number, rank))
-            .map(|(number, _)| number)
-            .collect()
     }
 
     pub(crate) const fn drained(&self) -> &BTreeMap<u32, Drain> {
@@ -283,10 +317,6 @@ impl Instance {
             .zip(&self.ranks)
             .map(move |(number, rank)| (number, taken(&rank.cores), taken(&rank.gpus)))
             .filter(|(_, cores, gpus)| !cores.is_empty() || !gpus.is_empty())
-    }
-
-    fn ranks_that(&self, is: impl Fn(&Rank) -> bool) -> Idset {
-        (0..).zip(&self.ranks).filter(|(_, rank)| is(rank)).map(|(number, _)| number).collect()
     }
 
     fn rank_mut(&mut self, rank: u32) -> Option<&mut Rank> {
@@ -330,7 +360,8 @@ impl Instance {
             let Some(failed) = failed.get_mut(queue.unwrap_or(self.queues.len())) else {
                 continue;
             };
-            if *failed >= LOOK_AHEAD {
+            let stopped = queue.is_some_and(|queue| self.stopped.contains(&queue));
+            if stopped || *failed >= LOOK_AHEAD {
                 continue;
             }
             match self.place(id, need, queue) {

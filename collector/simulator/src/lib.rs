@@ -42,6 +42,7 @@ mod day;
 mod door;
 pub mod faults;
 pub mod instance;
+mod job_list;
 pub mod manners;
 pub mod replay;
 mod server;

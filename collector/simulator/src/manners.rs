@@ -80,6 +80,11 @@ impl Release {
         self.minor < 50
     }
 
+    /// `job-list.list` takes a constraint, and does without the keys that it replaces.
+    pub(crate) const fn lists_by_constraint(self) -> bool {
+        self.minor >= 53
+    }
+
     /// `queue-status` says whether a queue is started, apart from enabled.
     pub(crate) const fn queues_start(self) -> bool {
         self.minor >= 46

@@ -17,8 +17,8 @@ use crate::{
     door::Door,
     faults::{Fault, Greeting, Plan},
     instance::{
-        Hold, Instance, JobId, Need, Outcome, Outcomes, Queue, Shape, State, States, SubmitError,
-        Tallies,
+        Hold, Instance, JobId, Listed, Need, Outcome, Outcomes, Queue, Shape, State, States,
+        SubmitError, Tallies,
     },
     manners::Release,
     world::{Shared, World},
@@ -148,6 +148,26 @@ impl Simulator {
         self.change(|instance| instance.submit(need, queue, Some(hold)))
     }
 
+    /// Submits a job with a time limit in seconds, which is told and not kept.
+    pub fn submit_limited(
+        &self,
+        need: Need,
+        queue: Option<&str>,
+        limit: f64,
+    ) -> Result<JobId, SubmitError> {
+        self.change(|instance| instance.submit_limited(need, queue, None, limit))
+    }
+
+    /// Submits so many jobs at once.
+    pub fn submit_many(
+        &self,
+        count: usize,
+        need: Need,
+        queue: Option<&str>,
+    ) -> Result<(), SubmitError> {
+        self.change(|instance| instance.submit_many(count, need, queue))
+    }
+
     /// Lets a held job be scheduled.
     pub fn release(&self, job: JobId) {
         self.change(|instance| instance.release(job));
@@ -203,6 +223,11 @@ impl Simulator {
         self.change(|instance| instance.exclude(ranks));
     }
 
+    /// Sets whether the jobs of a queue are scheduled.
+    pub fn set_started(&self, queue: &str, started: bool) {
+        self.change(|instance| instance.set_started(queue, started));
+    }
+
     /// Sets the state that `state-machine.get` tells, `run` at the start.
     pub fn set_state(&self, state: &str) {
         self.shared.change(|world| state.clone_into(&mut world.state));
@@ -216,6 +241,17 @@ impl Simulator {
     /// The true numbers of `flux resource list`; `None` where there is no such queue.
     pub fn tallies(&self, queue: Option<&str>) -> Option<Tallies> {
         self.shared.world().instance.tallies(queue)
+    }
+
+    /// The ranks that take jobs, or would if their brokers were online: neither drained nor torpid
+    /// nor excluded.
+    pub fn usable(&self) -> Idset {
+        self.shared.world().instance.usable()
+    }
+
+    /// The active jobs.
+    pub fn list(&self) -> Vec<Listed> {
+        self.shared.world().instance.list()
     }
 
     /// The true numbers of jobs by state; `None` where there is no such queue.
@@ -314,7 +350,11 @@ impl Simulator {
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Instance) -> T) -> T {
-        self.shared.change(|world| change(&mut world.instance))
+        self.shared.change(|world| {
+            let now = world.now();
+            world.instance.at(now);
+            change(&mut world.instance)
+        })
     }
 
     fn door(&self, rank: u32) -> impl Iterator<Item = &Door> {
@@ -348,6 +388,7 @@ async fn play(shared: Shared, mut day: Day) {
         ticks.tick().await;
         shared.change(|world| {
             let now = world.now();
+            world.instance.at(now);
             day.advance(&mut world.instance, start.elapsed(), now);
         });
     }

@@ -12,6 +12,8 @@ use crate::{
         Config, HOST_PREFIX, JobListStats, JobManagerStats, JobStats, ResourceStatus, SchedStatus,
         hostlist,
     },
+    instance::JobId,
+    job_list,
     world::World,
 };
 
@@ -147,6 +149,8 @@ impl Question<'_> {
                 }
                 Ok(Watch::JobStats.payload(world))
             }
+            ("job-list", "list") => self.job_list(),
+            ("job-info", "lookup") => self.job_info(),
             ("job-list", stats) if stats == release.stats_method() => {
                 self.owner_unless(release.guests_read_stats())?;
                 Ok(json(&JobListStats::of(instance, release, world.watchers)))
@@ -205,17 +209,41 @@ impl Question<'_> {
     fn queue_status(&self) -> Result<Bytes, Refusal> {
         let QueueName { name } = payload(self.request)?;
         let queues = self.world.instance.queues();
-        match name {
+        match &name {
             None if !queues.is_empty() => {
                 return Err(Refusal::with(Errno::EINVAL, "a named queue is required"));
             }
-            Some(name) if !queues.iter().any(|queue| queue.name == name) => {
+            Some(name) if !queues.iter().any(|queue| &queue.name == name) => {
                 return Err(Refusal(Errno::EINVAL, Some(format!("invalid queue name: {name}"))));
             }
             _ => {}
         }
-        let start = self.world.release.queues_start().then_some(true);
+        let started = name.is_none_or(|name| self.world.instance.is_started(&name));
+        let start = self.world.release.queues_start().then_some(started);
         Ok(json(&QueueStatus { enable: true, start }))
+    }
+
+    fn job_list(&self) -> Result<Bytes, Refusal> {
+        let Self { world, request, .. } = *self;
+        let question: job_list::Question = payload(request)?;
+        let answer = question.answer(&world.instance, world.release);
+        Ok(json(&answer.map_err(|(errno, text)| Refusal(errno, text))?))
+    }
+
+    /// A guest may look at jobs of its own only, of which there are none.
+    fn job_info(&self) -> Result<Bytes, Refusal> {
+        let Self { world, request, .. } = *self;
+        let job_list::Lookup { id, keys } = payload(request)?;
+        let job = world.instance.listed(JobId(id));
+        let job = job.ok_or_else(|| Refusal::with(Errno::ENOENT, "invalid job id"))?;
+        if world.guests {
+            let text = "access is restricted to job/instance owner";
+            return Err(Refusal::with(Errno::EPERM, text));
+        }
+        match keys.as_slice() {
+            [key] if key == "jobspec" => Ok(json(&job_list::jobspec(&job))),
+            _ => Err(Refusal(Errno::ENOENT, None)),
+        }
     }
 
     fn rank_0(&self) -> Result<(), Refusal> {

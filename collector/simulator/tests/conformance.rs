@@ -13,7 +13,10 @@ mod broker;
 use std::{collections::BTreeSet, path::Path};
 
 use flux_client::{Client, RpcError};
-use flux_simulator::{Config, Recording, Replay, Simulator, instance::Queue};
+use flux_simulator::{
+    Config, Recording, Replay, Simulator,
+    instance::{Hold, Need, Queue},
+};
 use serde_json::{Value, json};
 
 const ANY: u32 = flux_client::message::NODEID_ANY;
@@ -46,8 +49,42 @@ fn questions() -> Vec<(&'static str, u32, Value)> {
         ("job-manager.queue-status", ANY, json!({"name": "batch"})),
         ("job-manager.queue-status", ANY, json!({})),
         ("state-machine.get", 0, json!({})),
+        ("job-list.list", ANY, jobs(&["all"])),
+        ("job-list.list", ANY, pending(&LISTED)),
+        ("job-list.list", ANY, pending(&["state", "nosuchattr"])),
         ("module.list-of-nothing", ANY, json!({})),
     ]
+}
+
+/// What was asked of each list that was recorded.
+const LISTED: [&str; 14] = [
+    "userid",
+    "state",
+    "urgency",
+    "priority",
+    "t_submit",
+    "t_depend",
+    "t_run",
+    "nnodes",
+    "ntasks",
+    "ncores",
+    "duration",
+    "queue",
+    "annotations",
+    "dependencies",
+];
+
+/// As newer releases take it.
+fn jobs(attributes: &[&str]) -> Value {
+    json!({"max_entries": 3, "attrs": attributes, "since": 0.0, "constraint": {"and": []}})
+}
+
+/// As every release takes it.
+fn pending(attributes: &[&str]) -> Value {
+    json!({
+        "max_entries": 3, "attrs": attributes, "since": 0.0, "userid": u32::MAX, "states": 14,
+        "results": 0, "constraint": {"and": [{"states": [14]}]},
+    })
 }
 
 /// One client of the simulator and one of the recording.
@@ -141,6 +178,33 @@ async fn resource_status_is_equal_value_for_value() {
         let ours = ask(&simulated, "sched.resource-status", 0, &Value::Null).await.unwrap();
         let theirs = ask(&recorded, "sched.resource-status", 0, &Value::Null).await.unwrap();
         assert_eq!(ours, theirs, "{version}, drained");
+    }
+}
+
+#[tokio::test]
+async fn waiting_jobs_are_listed_in_the_shape_and_the_order_that_was_recorded() {
+    for version in ["v0.45.0", "v0.49.0", "v0.54.0", "v0.60.0", "v0.72.0"] {
+        let dir = tempfile::tempdir().unwrap();
+        let (simulator, _replay, simulated, recorded) = both(version, dir.path()).await;
+        let held = |need| simulator.submit_held(need, Some("batch"), Hold::Urgency).unwrap();
+        held(Need::cores(1));
+        simulator.submit(Need::Nodes(3), Some("batch")).unwrap();
+        simulator.submit(Need::Nodes(3), Some("batch")).unwrap();
+        held(Need::cores(1));
+        let ours = ask(&simulated, "job-list.list", ANY, &pending(&LISTED)).await.unwrap();
+        let theirs = ask(&recorded, "job-list.list", ANY, &pending(&LISTED)).await.unwrap();
+        let (ours, theirs) = (ours["jobs"].as_array().unwrap(), theirs["jobs"].as_array().unwrap());
+        assert_eq!(ours.len(), theirs.len(), "{version}");
+        let mut found = Vec::new();
+        for (mine, other) in ours.iter().zip(theirs) {
+            differences(version, mine, other, &mut found);
+            for key in ["state", "urgency", "priority", "nnodes", "duration", "queue"] {
+                assert_eq!(mine.get(key), other.get(key), "{version}: {key}");
+            }
+        }
+        // What was recorded shared its nodes.
+        found.retain(|difference| !difference.ends_with("/ncores: only recorded"));
+        assert!(found.is_empty(), "{}", found.join("\n"));
     }
 }
 

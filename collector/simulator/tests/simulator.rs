@@ -19,7 +19,7 @@ use flux_client::{
 use flux_simulator::{
     Config, Fault, Greeting, Simulator,
     faults::ANY_TOPIC,
-    instance::{Hold, Need, Outcome},
+    instance::{Hold, Need, Outcome, State},
 };
 use serde_json::{Value, json};
 use tokio::{
@@ -354,4 +354,46 @@ async fn shutdown_leaves_no_socket_behind() {
     timeout(DEADLINE, simulator.shutdown()).await.unwrap();
     assert!(sockets.iter().all(|socket| !socket.exists()));
     assert!(get(&client, JOB_STATS).await.is_err());
+}
+
+#[tokio::test]
+async fn a_jobspec_is_told_to_the_owner_and_what_runs_is_not_listed_as_waiting() {
+    let Fixture { simulator, client, dir: _dir } = fixture(|_| ()).await;
+    let runs = simulator.submit(Need::Nodes(3), None).unwrap();
+    let need = Need::Slots { count: 2, cores: 3, gpus: 1 };
+    let waits = simulator.submit_limited(need, None, 90.0).unwrap();
+    let list = |states: u32| {
+        json!({
+            "max_entries": 0, "attrs": ["ncores", "ntasks", "nnodes", "ranks", "duration"],
+            "since": 0.0, "constraint": {"states": [states]},
+        })
+    };
+    let waiting: Value = client.rpc("job-list.list", 0, &list(8)).await.unwrap();
+    let want = json!([{"id": waits.0, "ncores": 6, "ntasks": 2, "duration": 90.0}]);
+    assert_eq!(waiting["jobs"], want);
+    let running: Value = client.rpc("job-list.list", 0, &list(16)).await.unwrap();
+    let want = json!([{"id": runs.0, "ntasks": 3, "nnodes": 3, "ranks": "0-2", "duration": 0.0}]);
+    assert_eq!(running["jobs"], want);
+
+    let lookup = |id: u64| json!({"id": id, "keys": ["jobspec"], "flags": 0});
+    let answer: Value = client.rpc("job-info.lookup", 0, &lookup(waits.0)).await.unwrap();
+    let jobspec: Value = serde_json::from_str(answer["jobspec"].as_str().unwrap()).unwrap();
+    assert_eq!(jobspec["resources"][0]["with"][1], json!({"type": "gpu", "count": 1}));
+    assert_eq!(errno(&client.rpc("job-info.lookup", 0, &lookup(1)).await), Some(Errno::ENOENT));
+    simulator.set_guests(true);
+    let refused = client.rpc("job-info.lookup", 0, &lookup(waits.0)).await;
+    assert_eq!(errno(&refused), Some(Errno::EPERM));
+}
+
+#[tokio::test]
+async fn jobs_of_a_stopped_queue_start_when_it_does() {
+    let Fixture { simulator, client, dir: _dir } = fixture(|_| ()).await;
+    simulator.set_started("debug", false);
+    let job = simulator.submit(Need::cores(1), Some("debug")).unwrap();
+    let status = json!({"name": "debug"});
+    let answer: Value = client.rpc("job-manager.queue-status", 0, &status).await.unwrap();
+    assert_eq!(answer, json!({"enable": true, "start": false}));
+    assert_eq!(simulator.states(Some("debug")).unwrap().sched, 1);
+    simulator.set_started("debug", true);
+    assert_eq!(simulator.state(job), Some(State::Run));
 }

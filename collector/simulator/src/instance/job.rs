@@ -90,6 +90,10 @@ pub struct Job {
     pub(super) queue: Option<usize>,
     /// Empty while it is pending.
     pub(super) ranks: Idset,
+    /// Seconds since the epoch.
+    pub(super) submitted: f64,
+    /// Seconds that it may run; 0 is for ever.
+    pub(super) limit: f64,
     state: State,
     held: bool,
 }
@@ -101,11 +105,16 @@ impl Job {
             Some(Hold::Priority) => State::Priority,
             Some(Hold::Urgency) | None => State::Sched,
         };
-        Self { need, queue, ranks: Idset::new(), state, held: hold.is_some() }
+        let held = hold.is_some();
+        Self { need, queue, ranks: Idset::new(), submitted: 0.0, limit: 0.0, state, held }
     }
 
     pub(super) const fn state(&self) -> State {
         self.state
+    }
+
+    pub(super) const fn is_held(&self) -> bool {
+        self.held
     }
 
     pub(super) fn is_ready(&self) -> bool {

@@ -107,6 +107,11 @@ pub struct Args {
     #[arg(long, env = "FLUXGAUGE_INTERVAL", value_name = "DURATION", default_value = "5s")]
     pub interval: Option<String>,
 
+    /// How long the ranks above a smaller size have to be idle before cluster_size_min_safe and
+    /// cluster_size_desired fall to it; 0 for at once.
+    #[arg(long, env = "FLUXGAUGE_HOLD_DOWN", value_name = "DURATION", default_value = "30s")]
+    pub hold_down: Option<String>,
+
     /// What to log: off, error, warn, info, debug or trace; or by module, TARGET=LEVEL,...
     #[arg(long, env = "FLUXGAUGE_LOG", value_name = "LEVEL", default_value = "info")]
     pub log: Option<String>,
@@ -144,6 +149,8 @@ pub struct Config {
     pub gone_exit: Option<Duration>,
     /// Between samples while nothing changes.
     pub interval: Duration,
+    /// For how long ranks are idle before a size falls below them.
+    pub hold_down: Duration,
     /// `/`, but in tests.
     pub root: PathBuf,
 }
@@ -225,6 +232,12 @@ const FRAME_BYTES: std::ops::RangeInclusive<usize> = 64 * 1024..=256 * 1024 * 10
 const INTERVAL: std::ops::RangeInclusive<Duration> =
     crate::pace::MIN_PERIOD..=Duration::from_secs(24 * 60 * 60);
 
+/// Idle ranks stay for two periods of an autoscaler, so that jobs that follow one another keep them.
+const HOLD_DOWN: Duration = Duration::from_secs(30);
+
+/// The longest `--hold-down`: an hour of idle nodes.
+const MAX_HOLD_DOWN: Duration = Duration::from_secs(60 * 60);
+
 impl Args {
     /// Checks everything.
     pub fn check(self) -> Result<Config, Vec<Problem>> {
@@ -246,6 +259,7 @@ impl Args {
             max_frame,
             gone_exit,
             interval,
+            hold_down,
             log: _,
             hostname,
             completion_index,
@@ -318,6 +332,14 @@ impl Args {
             |text| duration(text).filter(|interval| INTERVAL.contains(interval)),
             &mut problems,
         );
+        let hold_down = check_value(
+            given(hold_down),
+            HOLD_DOWN,
+            "--hold-down (FLUXGAUGE_HOLD_DOWN)",
+            "write a duration such as 30s, up to 1h, or 0 for none",
+            |text| duration(text).filter(|period| *period <= MAX_HOLD_DOWN),
+            &mut problems,
+        );
         let flux_uri = given(flux_uri);
         if let Err(error) = flux_client::endpoint::candidates(flux_uri.as_deref(), Path::new("/")) {
             problems.push(Problem::FluxUri(error));
@@ -340,6 +362,7 @@ impl Args {
                 max_frame,
                 gone_exit: (!gone_exit.is_zero()).then_some(gone_exit),
                 interval,
+                hold_down,
                 root,
             }),
             _ => Err(problems),

@@ -21,8 +21,8 @@ use crate::{
     identity::Identity,
     pace::PaceReader,
     sources::{
-        Context, job_stats::JobStats, online::Online, queue_status, sched_status, snapshots,
-        state_machine,
+        Context, demand, job_stats::JobStats, online::Online, queue_status, sched_status,
+        snapshots, state_machine,
     },
     state::{Board, Broker, Cause},
 };
@@ -41,6 +41,8 @@ pub(crate) struct Search {
     pub(crate) max_frame: usize,
     /// Compared with what the broker says of itself.
     pub(crate) identity: Identity,
+    /// For how long ranks are idle before a size falls below them.
+    pub(crate) hold_down: Duration,
 }
 
 /// A broker that could not be had.
@@ -75,7 +77,15 @@ pub(crate) async fn follow(search: Search, board: Board, pace: PaceReader) -> In
                 }
                 said.clear();
                 let met = Instant::now();
-                let why = serve(client, connection, broker, &board, &pace).await;
+                let context = Context {
+                    client,
+                    board: board.clone(),
+                    pace: pace.clone(),
+                    broker: Arc::new(broker),
+                    changes: watch::Sender::new(Cause::now("start")),
+                    hold_down: search.hold_down,
+                };
+                let why = serve(context, connection).await;
                 warn!(reason = %why, "the broker is gone; all of its metrics are absent");
                 board.lost(&format!("no broker: {why}"));
                 if met.elapsed() > Backoff::CAP {
@@ -96,21 +106,8 @@ pub(crate) async fn follow(search: Search, board: Board, pace: PaceReader) -> In
 }
 
 /// Runs the sources until the connection ends, and says why it did.
-async fn serve(
-    client: Client,
-    connection: Connection,
-    broker: Broker,
-    board: &Board,
-    pace: &PaceReader,
-) -> String {
-    let context = Context {
-        client,
-        board: board.clone(),
-        pace: pace.clone(),
-        broker: Arc::new(broker.clone()),
-        changes: watch::Sender::new(Cause::now("start")),
-    };
-    board.met(broker);
+async fn serve(context: Context, connection: Connection) -> String {
+    context.board.met((*context.broker).clone());
     tokio::select! {
         why = connection => why.to_string(),
         () = state_machine::follow(context.clone()) => "the source ended".to_owned(),
@@ -128,7 +125,8 @@ async fn instance(context: &Context) {
         snapshots::follow(JobStats, context.clone()),
         snapshots::follow(Online { size: context.broker.size }, context.clone()),
         sched_status::follow(context.clone(), resources),
-        queue_status::follow(context.clone(), latest),
+        queue_status::follow(context.clone(), latest.clone()),
+        demand::follow(context.clone(), latest),
     );
 }
 

@@ -22,7 +22,8 @@
 //! - `lifecycle`: when to end; [`process`]: from arguments to an exit status.
 //!
 //! What always holds: a value whose source failed is absent, with the reason; each value carries
-//! when it was last proved; no wall clock is read; nothing grows without a named bound; and in a
+//! when it was last proved, by no wall clock (only the age of waiting jobs, whose submission Flux dates,
+//! is told by one); nothing grows without a named bound; and in a
 //! pod of a Job the exit status is 0.
 
 use std::future::Future;
@@ -60,7 +61,8 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) {
 
 /// The same with a resolver of the caller's.
 pub async fn run_with(config: Config, resolver: impl Resolve, shutdown: impl Future<Output = ()>) {
-    let Config { identity, gateway, flux_uri, max_frame, gone_exit, interval, root } = config;
+    let Config { identity, gateway, flux_uri, max_frame, gone_exit, interval, hold_down, root } =
+        config;
     let board = Board::new();
     let wishes = Wishes::new(interval);
     let leaving = CancellationToken::new();
@@ -73,7 +75,7 @@ pub async fn run_with(config: Config, resolver: impl Resolve, shutdown: impl Fut
         leaving: leaving.clone(),
         reason: why,
     };
-    let search = Search { flux_uri, root: root.clone(), max_frame, identity };
+    let search = Search { flux_uri, root: root.clone(), max_frame, identity, hold_down };
     let end = async {
         let why = tokio::select! {
             () = shutdown => "the collector was asked to end".to_owned(),

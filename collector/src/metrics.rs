@@ -5,12 +5,14 @@
 //! [`fluxgauge_proto::catalogue`].
 
 pub mod broker;
+pub mod demand;
 pub mod jobs;
 pub mod online;
 pub mod queues;
 #[cfg(test)]
 mod recorded;
 pub mod resources;
+pub mod waiting;
 
 use std::sync::Arc;
 
@@ -18,8 +20,8 @@ use fluxgauge_proto::limits::MAX_NAME_BYTES;
 
 use crate::state::Values;
 
-/// Queues whose series are reported. Each has at most 27 (10 of jobs, 17 of resources), so that
-/// 64 of them and the instance's own stay below [`fluxgauge_proto::limits::MAX_SERIES`].
+/// Queues whose series are reported. Each has at most 38 (10 of jobs, 17 of resources, 11 of what
+/// waiting jobs need), so that 64 of them and the instance's own stay below [`fluxgauge_proto::limits::MAX_SERIES`].
 pub const MAX_QUEUES: usize = 64;
 
 /// An answer that is not what Flux documents.

@@ -8,9 +8,11 @@
 //! ```text
 //!  job_stats ──┐ changed              ┌──▶ board
 //!  online ─────┴────────▶ sched_status ──▶ queue_status ──▶ board
+//!                                     └──▶ demand ────────▶ board
 //!  state_machine ─────────────────────────▶ board
 //! ```
 
+pub(crate) mod demand;
 pub(crate) mod job_stats;
 pub(crate) mod online;
 pub(crate) mod queue_status;
@@ -54,6 +56,8 @@ pub(crate) struct Context {
     pub(crate) broker: Arc<Broker>,
     /// The latest message that may mean other resources.
     pub(crate) changes: watch::Sender<Cause>,
+    /// For how long ranks are idle before a size falls below them.
+    pub(crate) hold_down: Duration,
 }
 
 /// Why there is no answer.
@@ -61,6 +65,8 @@ pub(crate) struct Context {
 pub(crate) enum Failure {
     /// Nobody has the service: an older broker, or one that is still starting.
     NoService(String),
+    /// The service is for those who have another role.
+    Refused(String),
     /// The answer was an error, or cannot be used.
     Answered(String),
     /// There was none.
@@ -119,8 +125,20 @@ impl Context {
 
     /// The source says nothing now.
     fn fail(&self, source: Source, topic: &'static str, failure: &Failure) {
-        if let Failure::NoService(reason) | Failure::Answered(reason) = failure {
+        if let Some(reason) = failure.reason() {
             self.board.failed(source, topic, reason);
+        }
+    }
+}
+
+impl Failure {
+    /// What was answered, if anything was.
+    pub(crate) fn reason(&self) -> Option<&str> {
+        match self {
+            Self::NoService(reason) | Self::Refused(reason) | Self::Answered(reason) => {
+                Some(reason)
+            }
+            Self::Silent => None,
         }
     }
 }
@@ -129,7 +147,7 @@ impl From<&RpcError> for Failure {
     fn from(error: &RpcError) -> Self {
         match error {
             RpcError::Failed { errno: Errno::EPERM, .. } => {
-                Self::Answered(format!("insufficient role: {error}"))
+                Self::Refused(format!("insufficient role: {error}"))
             }
             RpcError::Failed { errno: Errno::ENOSYS, .. } => Self::NoService(error.to_string()),
             RpcError::TooLarge { topic, len, limit } => Self::Answered(format!(

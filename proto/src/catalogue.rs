@@ -15,14 +15,22 @@ pub enum Source {
     QueueStatus,
     /// The brokers that are online: `groups.get` of `broker.online`.
     Online,
+    /// What waiting jobs need: `job-list.list`, and the services that say where they may run.
+    Demand,
     /// The state of the one broker: `state-machine.get`.
     Broker,
 }
 
 impl Source {
     /// All sources, in the order in which samples list them.
-    pub const ALL: [Self; 5] =
-        [Self::JobStats, Self::SchedStatus, Self::QueueStatus, Self::Online, Self::Broker];
+    pub const ALL: [Self; 6] = [
+        Self::JobStats,
+        Self::SchedStatus,
+        Self::QueueStatus,
+        Self::Online,
+        Self::Demand,
+        Self::Broker,
+    ];
 
     /// The name that the source has in samples and in error texts.
     pub const fn name(self) -> &'static str {
@@ -31,6 +39,7 @@ impl Source {
             Self::SchedStatus => "resource.sched-status",
             Self::QueueStatus => "resource.sched-status by queue",
             Self::Online => "groups.get broker.online",
+            Self::Demand => "job-list.list",
             Self::Broker => "state-machine.get",
         }
     }
@@ -60,6 +69,8 @@ pub enum Unit {
     Jobs,
     /// Seconds.
     Seconds,
+    /// Nodes × seconds: what a batch system calls node-time.
+    NodeSeconds,
     /// Rank numbers, from 0.
     Rank,
     /// 1 for yes, 0 for no.
@@ -93,7 +104,7 @@ pub fn find(name: &str) -> Option<&'static Metric> {
 }
 
 use Scope::{Broker, Instance, InstanceAndQueue};
-use Unit::{Cores, Gpus, Jobs, Nodes};
+use Unit::{Cores, Gpus, Jobs, NodeSeconds, Nodes, Seconds};
 
 /// The table.
 pub const CATALOGUE: &[Metric] = &[
@@ -166,7 +177,70 @@ pub const CATALOGUE: &[Metric] = &[
         source: Source::SchedStatus,
         summable: false,
         help: "The smallest MiniCluster size that kills no job: 1 + the highest rank with anything \
-               allocated, at least 1.",
+               allocated, at least 1; it falls once the ranks above were idle for the hold-down.",
+    },
+    // What waiting jobs need. A job counts while more nodes would help it: it is in SCHED, neither
+    // held nor in a stopped queue, its size is known, and the nodes that are neither drained nor
+    // torpid would hold it if nothing else ran.
+    Metric {
+        name: "cluster_size_desired",
+        unit: Nodes,
+        scope: Instance,
+        source: Source::Demand,
+        summable: false,
+        help: "The smallest MiniCluster size that holds every running job where it is and all \
+               waiting ones at once, at least cluster_size_min_safe; it falls as that one does.",
+    },
+    demand(
+        "pending_nodes_demand",
+        Nodes,
+        "Nodes that waiting jobs need, each job by itself: small jobs count a node each.",
+    ),
+    demand("pending_cores_demand", Cores, "Cores that waiting jobs ask for; of whole nodes all."),
+    demand("pending_gpus_demand", Gpus, "GPUs that waiting jobs ask for; of whole nodes all."),
+    Metric {
+        summable: false,
+        ..demand("pending_nodes_max", Nodes, "Nodes that the largest waiting job needs.")
+    },
+    Metric {
+        summable: false,
+        ..demand(
+            "pending_oldest_age_seconds",
+            Seconds,
+            "Time since the oldest waiting job was submitted; 0 while none waits.",
+        )
+    },
+    demand(
+        "pending_backlog_node_seconds",
+        NodeSeconds,
+        "Nodes × time limit, summed up over the waiting jobs that have a time limit.",
+    ),
+    demand("pending_unlimited_count", Jobs, "Waiting jobs without a time limit."),
+    demand("job_held_count", Jobs, "Jobs in SCHED with priority 0, which demand nothing."),
+    demand(
+        "job_stopped_count",
+        Jobs,
+        "Jobs in SCHED, not held, whose queue is stopped, which demand nothing.",
+    ),
+    demand(
+        "pending_unsized_count",
+        Jobs,
+        "Jobs in SCHED whose size or whose ranks cannot be told, which count in no demand.",
+    ),
+    demand(
+        "pending_unsatisfiable_count",
+        Jobs,
+        "Jobs in SCHED that the nodes which are neither drained nor torpid would not hold if \
+         nothing else ran, which count in no demand.",
+    ),
+    Metric {
+        name: "instance_idle_seconds",
+        unit: Seconds,
+        scope: Instance,
+        source: Source::Demand,
+        summable: false,
+        help: "For how long there has been no active job, as far as the collector saw; 0 while \
+               there is one.",
     },
     Metric {
         name: "node_online_count",
@@ -192,15 +266,10 @@ pub const CATALOGUE: &[Metric] = &[
         "1 while the broker answers and is in state `run`, else 0.",
     ),
     broker("broker_rank", Unit::Rank, false, "The rank of the broker in its instance."),
-    broker(
-        "broker_state_seconds",
-        Unit::Seconds,
-        false,
-        "Time since the broker entered its state.",
-    ),
+    broker("broker_state_seconds", Seconds, false, "Time since the broker entered its state."),
     broker(
         "broker_rpc_rtt_seconds",
-        Unit::Seconds,
+        Seconds,
         false,
         "Round trip of the last request to the broker over its local socket.",
     ),
@@ -231,6 +300,10 @@ const fn resource(name: &'static str, unit: Unit, help: &'static str) -> Metric 
         summable: true,
         help,
     }
+}
+
+const fn demand(name: &'static str, unit: Unit, help: &'static str) -> Metric {
+    Metric { name, unit, scope: InstanceAndQueue, source: Source::Demand, summable: true, help }
 }
 
 const fn broker(name: &'static str, unit: Unit, summable: bool, help: &'static str) -> Metric {

@@ -118,6 +118,8 @@ impl TestCollector {
             minicluster: Some("mc0".to_owned()),
             pod: Some("mc0-0".to_owned()),
             flux_uri: Some(flux_uri.to_owned()),
+            // What is read is what the broker has now.
+            hold_down: Some("0".to_owned()),
             root: dir.path().to_owned(),
             ..Args::default()
         };

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use flux_simulator::{Config, Simulator};
-use fluxgauge_proto::catalogue::{CATALOGUE, Metric, Scope};
+use fluxgauge_proto::catalogue::{CATALOGUE, Metric, Scope, Source, Unit};
 use tempfile::TempDir;
 
 use crate::{
@@ -11,6 +11,8 @@ use crate::{
     client::{HPC, get},
     eventually,
 };
+
+mod demand;
 
 /// A simulated broker, its collector, and a gateway, with the sample of the one in the other.
 pub struct Path {
@@ -107,7 +109,12 @@ async fn differences(client: &Client, broker: &Simulator, offline: u64) -> Vec<S
                 selector.unwrap_or_default()
             );
             let read = connection.ask(get(&path)).await.unwrap().value();
-            let truth = truth(broker, offline, metric, queue);
+            let truth = match metric.source {
+                // For how long is what a clock says.
+                Source::Demand if metric.unit == Unit::Seconds => read.clone().unwrap_or(f64::NAN),
+                Source::Demand => demand::truth(broker, metric.name, queue),
+                _ => truth(broker, offline, metric, queue),
+            };
             if read != Ok(truth) {
                 wrong.push(format!("{} of {queue:?} is {read:?}, not {truth}", metric.name));
             }

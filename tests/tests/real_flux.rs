@@ -128,6 +128,11 @@ impl Flux {
             };
             *truth.get_mut(&format!("job_{outcome}_count")).expect(line) += 1.0;
         }
+        let format = "--format={priority} {nnodes:h} {ncores:h} {duration}";
+        let args = of_queue(&["jobs", "-A", "--no-header", "--filter=sched", format]);
+        let jobs = self.run(&args.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        truth.extend(demand(&jobs));
+
         if queue.is_none() {
             let args = ["resource", "list", "-n", "-s", "allocated", "-o", "{ranks}"];
             let ranks = self.run(&args).await;
@@ -144,6 +149,44 @@ impl Flux {
         let args: Vec<_> = ["submit"].iter().chain(args).chain(&mock).copied().collect();
         self.run(&args).await.trim().to_owned()
     }
+}
+
+/// What waiting jobs need. Those of this test that name no cores want whole nodes, those that name no
+/// nodes have room on one, and none asks for a GPU by itself.
+fn demand(jobs: &str) -> BTreeMap<String, f64> {
+    let mut truth: BTreeMap<String, f64> = [
+        "pending_nodes_demand",
+        "pending_cores_demand",
+        "pending_gpus_demand",
+        "pending_nodes_max",
+        "pending_backlog_node_seconds",
+        "pending_unlimited_count",
+        "job_held_count",
+        "job_stopped_count",
+        "pending_unsized_count",
+        "pending_unsatisfiable_count",
+    ]
+    .map(|metric| (metric.to_owned(), 0.0))
+    .into();
+    for line in jobs.lines() {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let [priority, nodes, cores, seconds] = words[..] else { panic!("{line:?}") };
+        if priority == "0" {
+            *truth.get_mut("job_held_count").unwrap() += 1.0;
+            continue;
+        }
+        let nodes = nodes.parse().unwrap_or(1.0);
+        *truth.get_mut("pending_nodes_demand").unwrap() += nodes;
+        let [all_cores, all_gpus] = [4.0, 2.0].map(|of_a_node| of_a_node * nodes);
+        let whole = cores.parse::<f64>().is_err();
+        *truth.get_mut("pending_cores_demand").unwrap() += cores.parse().unwrap_or(all_cores);
+        *truth.get_mut("pending_gpus_demand").unwrap() += if whole { all_gpus } else { 0.0 };
+        let seconds: f64 = seconds.parse().unwrap();
+        *truth.get_mut("pending_backlog_node_seconds").unwrap() += nodes * seconds;
+        let largest = truth.get_mut("pending_nodes_max").unwrap();
+        *largest = largest.max(nodes);
+    }
+    truth
 }
 
 fn safe_size(allocated: &flux_client::Idset) -> f64 {
@@ -182,6 +225,9 @@ async fn every_number_is_that_of_the_flux_command() {
     let held = flux.submit(&["-n1", "--urgency=hold", "-qbatch"]).await;
     flux.submit(&["-n1", &format!("--dependency=afterok:{held}"), "-qbatch"]).await;
     agrees(client, &flux, "with jobs that wait").await;
+    // Three ranks of the first six are in use: the job of three nodes wants the others, the last job
+    // rank 6.
+    has_size(client, 7.0).await;
 
     flux.run(&["resource", "drain", "0", "a", "bad", "disk"]).await;
     agrees(client, &flux, "with a drained node").await;
@@ -192,8 +238,18 @@ async fn every_number_is_that_of_the_flux_command() {
     flux.run(&["resource", "undrain", "0"]).await;
     flux.run(&["cancel", "--all"]).await;
     agrees(client, &flux, "with all jobs canceled").await;
+    has_size(client, 1.0).await;
     drop(collector);
     flux.stop().await;
+}
+
+/// Waits until this is the size that an autoscaler should choose.
+async fn has_size(client: &Client, size: f64) {
+    eventually("the size that all jobs need", async || {
+        let read = client.metric("mc0", "cluster_size_desired").await;
+        if read == Ok(size) { Ok(()) } else { Err(read) }
+    })
+    .await;
 }
 
 /// Waits until every metric is what the command says, before and after the reading.

@@ -25,6 +25,7 @@ fn the_environment_of_a_pod_is_enough() {
     assert_eq!(config.gateway.host, "fluxgauge-ingest.fluxgauge.svc");
     assert_eq!((config.gateway.port, config.max_frame), (8443, 8 * 1024 * 1024));
     assert_eq!((config.gone_exit, config.interval), (None, limits::DEFAULT_INTERVAL));
+    assert_eq!(config.hold_down, Duration::from_secs(30));
 }
 
 #[test]
@@ -101,13 +102,15 @@ fn all_that_is_wrong_is_said_at_once() {
         max_frame: Some("8MiB".to_owned()),
         gone_exit: Some("soon".to_owned()),
         interval: Some("0".to_owned()),
+        hold_down: Some("2h".to_owned()),
         flux_uri: Some("ssh://host".to_owned()),
         completion_index: Some("x".to_owned()),
         ..pod()
     };
     let problems = problems(wrong);
-    assert_eq!(problems.len(), 9, "{problems:#?}");
-    for word in ["FLUXGAUGE_GATEWAY", "FLUXGAUGE_TOKEN_FILE", "perhaps", "8MiB", "soon", "FLUX_URI"]
+    assert_eq!(problems.len(), 10, "{problems:#?}");
+    for word in
+        ["FLUXGAUGE_GATEWAY", "FLUXGAUGE_TOKEN_FILE", "perhaps", "8MiB", "soon", "2h", "FLUX_URI"]
     {
         assert!(problems.iter().any(|text| text.contains(word)), "{word}: {problems:#?}");
     }
@@ -123,6 +126,7 @@ fn an_empty_variable_is_not_set() {
         max_frame: empty(),
         gone_exit: empty(),
         interval: empty(),
+        hold_down: empty(),
         insecure: empty(),
         pod: empty(),
         ..pod()

@@ -52,7 +52,13 @@ impl Queues {
         Reading { values, missing }
     }
 
-    fn ranks(&self, name: &str, all: &ResourceSet) -> Result<Idset, String> {
+    /// Their names.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.queues.keys().map(String::as_str)
+    }
+
+    /// The ranks of `all` that the jobs of a queue may run on, or why they cannot be told.
+    pub fn ranks(&self, name: &str, all: &ResourceSet) -> Result<Idset, String> {
         let (mut name, mut queue) = (name, self.queue(name)?);
         for _ in 0..MAX_PARENTS {
             match &queue.parent {

@@ -28,14 +28,18 @@ impl SchedStatus {
         Ok(serde_json::from_slice(json)?)
     }
 
-    /// The instance's values.
-    pub fn reading(&self) -> Reading {
+    /// The instance's values, with the smallest safe size as it counts after its hold-down.
+    pub fn reading(&self, safe: u32) -> Reading {
         let mut values = Values::new();
         self.put(&mut values, None);
-        // Whatever still runs anywhere would be killed, on an excluded rank as well.
-        let size = self.allocated.highest_rank().map_or(1, |rank| u64::from(rank) + 1);
-        values.insert(Key::instance("cluster_size_min_safe"), count(size));
+        values.insert(Key::instance("cluster_size_min_safe"), safe.into());
         Reading { values, missing: None }
+    }
+
+    /// The smallest size that kills no job now. Whatever still runs anywhere would be killed, on an
+    /// excluded rank as well.
+    pub fn min_safe_size(&self) -> u32 {
+        self.allocated.highest_rank().map_or(1, |rank| rank.saturating_add(1))
     }
 
     /// These ranks only.

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use flux_demand::HoldDown;
 use fluxgauge_proto::catalogue::Source;
 use tokio::{sync::watch, time::Instant};
 
@@ -20,7 +21,7 @@ const DEBOUNCE: Duration = Duration::from_secs(1);
 /// The longest time between two reads.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
-/// What was read last, for [`super::queue_status`].
+/// What was read last, for [`super::queue_status`] and [`super::demand`].
 #[derive(Debug)]
 pub(crate) struct Resources {
     pub(crate) status: SchedStatus,
@@ -39,6 +40,7 @@ pub(crate) async fn follow(context: Context, latest: watch::Sender<Latest>) {
     // A change may be known to job-list a moment before the scheduler shows it, so that each read
     // that a change caused is followed by another one.
     let mut follow_up: Option<Cause> = None;
+    let (start, mut size) = (Instant::now(), HoldDown::new(context.hold_down));
     loop {
         let asked = Instant::now();
         let changed = match changes.has_changed() {
@@ -49,13 +51,15 @@ pub(crate) async fn follow(context: Context, latest: watch::Sender<Latest>) {
             Ok(status) => {
                 let cause = changed.or(follow_up).unwrap_or_else(|| Cause::now(topics[0]));
                 let proved = Instant::now();
-                context.board.answered(Source::SchedStatus, proved, status.reading(), cause);
+                let size = size.feed(proved.duration_since(start), status.min_safe_size());
+                context.board.answered(Source::SchedStatus, proved, status.reading(size), cause);
                 latest.send_modify(|latest| *latest = Ok(Resources { status, proved, cause }));
                 backoff = Backoff::new();
             }
             Err(failure) => {
                 context.fail(Source::SchedStatus, topics[0], &failure);
-                if let Failure::NoService(reason) | Failure::Answered(reason) = failure {
+                if let Some(reason) = failure.reason() {
+                    let reason = reason.to_owned();
                     latest.send_modify(|latest| *latest = Err(reason));
                 }
                 backoff.wait().await;

@@ -8,6 +8,7 @@ use flux_simulator::{
     faults::ANY_TOPIC,
     instance::{Need, Outcome},
 };
+use fluxgauge_collector::args::Args;
 use fluxgauge_proto::{catalogue::Source, v1::Wishes};
 
 use crate::{
@@ -15,10 +16,10 @@ use crate::{
     pod::Pod,
 };
 
-struct Scene {
-    simulator: Simulator,
-    gateway: Gateway,
-    pod: Pod,
+pub(crate) struct Scene {
+    pub(crate) simulator: Simulator,
+    pub(crate) gateway: Gateway,
+    pub(crate) pod: Pod,
     _dir: tempfile::TempDir,
 }
 
@@ -28,18 +29,30 @@ fn hasty() -> Manners {
     Manners { wishes: Some(wishes), ..Manners::default() }
 }
 
-async fn scene(change: impl FnOnce(&mut Config)) -> Scene {
+pub(crate) async fn scene(change: impl FnOnce(&mut Config)) -> Scene {
+    scene_with(change, |_| {}).await
+}
+
+/// The same with other arguments of the collector.
+pub(crate) async fn scene_with(
+    change: impl FnOnce(&mut Config),
+    arguments: impl FnOnce(&mut Args),
+) -> Scene {
     let dir = tempfile::tempdir().unwrap();
     let mut config = Config::new(dir.path());
     change(&mut config);
     let simulator = Simulator::start(config).await.unwrap();
     let gateway = Gateway::start(hasty()).await;
-    let pod = Pod::start(&simulator.endpoint(0).unwrap(), [gateway.address]);
+    let broker = simulator.endpoint(0).unwrap().to_string();
+    let pod = Pod::start_with([gateway.address], |args| {
+        args.flux_uri = Some(broker);
+        arguments(args);
+    });
     Scene { simulator, gateway, pod, _dir: dir }
 }
 
 impl Scene {
-    async fn until_value(&self, metric: &str, want: Option<f64>) {
+    pub(crate) async fn until_value(&self, metric: &str, want: Option<f64>) {
         let what = format!("{metric} is {want:?}");
         self.gateway
             .until(&what, |heard| !heard.samples.is_empty() && heard.value(metric) == want)

@@ -7,6 +7,7 @@
 )]
 
 mod brokers;
+mod demand;
 mod gateway;
 mod gateways;
 mod life;

@@ -45,6 +45,8 @@ pub(crate) fn args(root: &Path) -> Args {
         namespace: text("hpc"),
         minicluster: text("flux-sample"),
         pod: text("flux-sample-0"),
+        // What is heard is what the broker has now.
+        hold_down: text("0"),
         root: root.to_owned(),
         ..Args::default()
     }

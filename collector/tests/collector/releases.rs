@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use flux_demand::MAX_JOBS;
 use flux_simulator::{Config, Recording, Release, Replay, Simulator};
-use serde_json::json;
+use fluxgauge_collector::metrics::waiting;
+use serde_json::{Value, json};
 
 use crate::{
     gateway::{Gateway, Heard, Manners},
@@ -35,10 +37,22 @@ async fn scene(release: &str, select: &[&str]) -> Scene {
     let queues = json!({ "batch": { "requires": ["batch"] }, "debug": { "requires": ["debug"] } });
     recording.select(select);
     recording = recording.with_answer("config.get", &json!({}), &json!({ "queues": queues }));
+    // What was recorded was asked for with more attributes.
+    let waiting = recorded_list(&testdata);
+    recording = recording.with_answer("job-list.list", &waiting::request(MAX_JOBS), &waiting);
     let replay = Replay::start(recording, dir.path()).await.unwrap();
     let gateway = Gateway::start(Manners::default()).await;
     let pod = Pod::start(&replay.endpoint().unwrap(), [gateway.address]);
     Scene { replay, gateway, pod, _dir: dir }
+}
+
+/// The waiting jobs that this release listed.
+fn recorded_list(testdata: &Path) -> Value {
+    let file = std::fs::read(testdata.join("13b-job-list-compat.json")).unwrap();
+    let conversation: Value = serde_json::from_slice(&file).unwrap();
+    let messages = conversation["messages"].as_array().unwrap();
+    let answer = messages.iter().find(|message| message["errnum"] == 0).unwrap();
+    answer["payload"].clone()
 }
 
 /// What the gateway hears of it once all sources have spoken.
@@ -72,6 +86,12 @@ async fn every_release_is_read_as_it_can_be() {
         assert_eq!(heard.of_queue("debug", "core_free_count"), Some(8.0), "{release}");
         assert_eq!(value("node_online_count"), Some(4.0), "{release}");
         assert_eq!(value("broker_up"), Some(1.0), "{release}");
+        // One waits for three nodes of eight cores, two are held. No jobspec was recorded, so that
+        // their GPUs are not known.
+        assert_eq!(value("pending_nodes_demand"), Some(3.0), "{release}");
+        assert_eq!(heard.of_queue("batch", "pending_cores_demand"), Some(24.0), "{release}");
+        assert_eq!(value("job_held_count"), Some(2.0), "{release}");
+        assert_eq!(value("cluster_size_desired"), None, "{release}");
         let hello = heard.hello.unwrap();
         assert_eq!(format!("v{}", hello.flux_version), release);
     }

@@ -110,6 +110,7 @@ fn describe(metric: &catalogue::Metric) -> Metric {
         Unit::Gpus => "GPUs",
         Unit::Jobs => "jobs",
         Unit::Seconds => "seconds",
+        Unit::NodeSeconds => "node-seconds",
         Unit::Rank => "rank",
         Unit::Bool => "1 or 0",
     };

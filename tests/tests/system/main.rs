@@ -14,6 +14,7 @@ mod gateways;
 mod idle;
 mod leads;
 mod manifests;
+mod memory;
 mod namespace_sums;
 mod pods;
 mod readers;

@@ -40,7 +40,8 @@ fn recorded_answers_of_every_release_count_as_flux_resource_list_does() {
         ("v0.72.0", lost, [3, 6, 0], [3, 6, 0], [3, 6, 0], none, none, 1),
         ("v0.88.0", lost, [3, 6, 0], [3, 6, 0], [3, 6, 0], none, none, 1),
     ] {
-        let reading = SchedStatus::read(&payload(release, name, 0)).unwrap().reading();
+        let status = SchedStatus::read(&payload(release, name, 0)).unwrap();
+        let reading = status.reading(status.min_safe_size());
         let got = ["total", "up", "free", "allocated", "down"].map(|set| row(&reading, set));
         let want = [total, up, free, allocated, down].map(|set| set.map(f64::from));
         assert_eq!(got, want, "{release} {name}");
@@ -60,7 +61,8 @@ fn a_draining_node_is_allocated_and_down_and_an_excluded_one_is_only_allocated()
              "allocated":{"version":1,"execution":{"R_lite":[
                {"rank":"1","children":{"core":"0-3"}},{"rank":"7","children":{"core":"0"}}]}}}"#,
     );
-    let reading = status.unwrap().reading();
+    let status = status.unwrap();
+    let reading = status.reading(status.min_safe_size());
     assert_eq!(row(&reading, "up"), [2.0, 8.0, 0.0]);
     assert_eq!(row(&reading, "free"), [2.0, 8.0, 0.0]);
     assert_eq!(row(&reading, "allocated"), [2.0, 5.0, 0.0]);
@@ -71,7 +73,7 @@ fn a_draining_node_is_allocated_and_down_and_an_excluded_one_is_only_allocated()
 #[test]
 fn a_set_may_be_null_but_not_missing() {
     let reading =
-        SchedStatus::read(br#"{"all":null,"down":null,"allocated":null}"#).unwrap().reading();
+        SchedStatus::read(br#"{"all":null,"down":null,"allocated":null}"#).unwrap().reading(1);
     assert_eq!(row(&reading, "total"), [0.0; 3]);
     assert!(SchedStatus::read(br#"{"all":null,"down":null}"#).is_err());
 }
@@ -82,7 +84,7 @@ fn every_value_is_in_the_catalogue_under_its_source() {
     let status = SchedStatus::read(br#"{"all":null,"down":null,"allocated":null}"#).unwrap();
     let jobs = crate::metrics::jobs::read(br#"{"job_states":{}}"#).unwrap();
     let readings =
-        [(status.reading(), catalogue::Source::SchedStatus), (jobs, catalogue::Source::JobStats)];
+        [(status.reading(1), catalogue::Source::SchedStatus), (jobs, catalogue::Source::JobStats)];
     for (reading, source) in readings {
         for key in reading.values.keys() {
             assert_eq!(catalogue::find(key.metric).unwrap().source, source, "{}", key.metric);

@@ -335,6 +335,8 @@ job_queue_state_run_count          404 last sample is 12s old, limit 10s
 job_queue_state_cleanup_count      404 last sample is 12s old, limit 10s
 job_queue_state_inactive_count     404 last sample is 12s old, limit 10s
 
+pending_nodes_demand               404 last sample is 12s old, limit 10s
+cluster_size_desired               404 last sample is 12s old, limit 10s
 cluster_size_min_safe                - no connection to 1.2.3.4:5";
         assert_eq!(lines.join("\n"), expected);
     }

@@ -20,7 +20,7 @@ const METRICS: [&[&str]; 4] = [
         "job_queue_state_cleanup_count",
         "job_queue_state_inactive_count",
     ],
-    &["cluster_size_min_safe"],
+    &["pending_nodes_demand", "cluster_size_desired", "cluster_size_min_safe"],
 ];
 
 /// One metric, or another number.

@@ -1,0 +1,164 @@
+//! What waiting jobs need → values.
+//!
+//! Jobs are read by [`waiting`](super::waiting), queues by [`queues`](super::queues), resources by
+//! [`resources`](super::resources). Here is the rest: `resource.status` says which ranks take no job
+//! although their brokers may run, and what hosts are called.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use flux_client::{Hostlist, Idset, ResourceSet};
+use flux_demand::{Demand, Instance, Queue, TooMuch, Totals};
+use serde::{
+    Deserialize,
+    de::{Error as _, IgnoredAny},
+};
+
+use super::{
+    Unreadable, count, queue_label, queues::Queues, resources::SchedStatus, too_many_queues,
+};
+use crate::state::{Key, Reading, Values};
+
+/// What `resource.status` says beside what `resource.sched-status` does.
+#[derive(Clone, Debug, Default)]
+pub struct Ranks {
+    /// Drained and torpid ones.
+    pub unusable: Idset,
+    /// All that R lists, excluded ones among them.
+    all: Idset,
+    /// In the order of `all`.
+    hosts: Hostlist,
+}
+
+impl Ranks {
+    /// Reads one answer. There is no `torpid` before 0.65, since those ranks were not down.
+    pub fn read(json: &[u8]) -> Result<Self, Unreadable> {
+        #[derive(Deserialize)]
+        struct Status {
+            #[serde(rename = "R")]
+            r: ResourceSet,
+            drain: BTreeMap<String, IgnoredAny>,
+            #[serde(default)]
+            torpid: Idset,
+        }
+        let Status { r, drain, torpid } = serde_json::from_slice(json)?;
+        let mut unusable = torpid;
+        for ranks in drain.keys() {
+            let ranks = ranks.parse().map_err(serde_json::Error::custom)?;
+            unusable = unusable.union(&ranks);
+        }
+        Ok(Self { unusable, all: r.ranks(), hosts: hosts(json)? })
+    }
+
+    /// The instance, as a job that waits sees it.
+    ///
+    /// # Errors
+    ///
+    /// When it has more ranks than are looked at.
+    pub fn instance(&self, status: &SchedStatus) -> Result<Instance, TooMuch> {
+        let instance = Instance::new(status.all.clone(), &status.allocated, &self.unusable)?;
+        Ok(instance.with_hosts(self.all.iter().zip(self.hosts.iter())))
+    }
+}
+
+/// The hosts of an R, one for each of its ranks.
+fn hosts(json: &[u8]) -> Result<Hostlist, Unreadable> {
+    #[derive(Deserialize)]
+    struct Status {
+        #[serde(rename = "R")]
+        r: Option<R>,
+    }
+    #[derive(Deserialize)]
+    struct R {
+        execution: Execution,
+    }
+    #[derive(Deserialize)]
+    struct Execution {
+        #[serde(default)]
+        nodelist: Vec<String>,
+    }
+    let Status { r } = serde_json::from_slice(json)?;
+    let lists = r.map(|r| r.execution.nodelist).unwrap_or_default();
+    Ok(lists.join(",").parse().map_err(serde_json::Error::custom)?)
+}
+
+/// The queues of a configuration, and why some cannot be told, if so.
+#[derive(Clone, Debug, Default)]
+pub struct Confines {
+    /// Those whose ranks are known; all of them are started until it is said otherwise.
+    pub queues: BTreeMap<Arc<str>, Queue>,
+    /// Why one is missing.
+    pub missing: Option<String>,
+}
+
+impl Confines {
+    /// Finds out the ranks of each queue.
+    ///
+    /// # Errors
+    ///
+    /// When they are more than are reported: then no job's ranks can be told.
+    pub fn of(configured: &Queues, all: &ResourceSet) -> Result<Self, String> {
+        if let Some(reason) = too_many_queues(configured.names().len()) {
+            return Err(reason);
+        }
+        let mut confines = Self::default();
+        for name in configured.names() {
+            let ranks = configured.ranks(name, all);
+            match ranks.and_then(|ranks| Ok((queue_label(name)?, ranks))) {
+                Ok((name, ranks)) => {
+                    confines.queues.insert(name, Queue { ranks, started: true });
+                }
+                Err(reason) => confines.missing = Some(reason),
+            }
+        }
+        Ok(confines)
+    }
+}
+
+/// The values of a demand, with the size as it counts after its hold-down, and with the reason why
+/// some are missing.
+pub fn reading(
+    demand: &Demand,
+    size: Option<u32>,
+    idle: Duration,
+    missing: Option<String>,
+) -> Reading {
+    let mut values = Values::new();
+    put(&mut values, &demand.instance, None);
+    for (queue, totals) in &demand.queues {
+        put(&mut values, totals, Some(queue));
+    }
+    if let Some(size) = size {
+        values.insert(Key::instance("cluster_size_desired"), size.into());
+    }
+    values.insert(Key::instance("instance_idle_seconds"), count(idle.as_secs()));
+    let unknown = demand.instance.gpus.is_none().then(|| {
+        "pending_gpus_demand and cluster_size_desired: the GPUs of jobs are told to the owner of the \
+         instance only; run the collector under the broker's uid, or as root where \
+         access.allow-root-owner is set"
+            .to_owned()
+    });
+    Reading { values, missing: missing.or(unknown) }
+}
+
+fn put(values: &mut Values, totals: &Totals, queue: Option<&Arc<str>>) {
+    for (metric, value) in [
+        ("pending_nodes_demand", totals.nodes),
+        ("pending_cores_demand", totals.cores),
+        ("pending_nodes_max", totals.largest),
+        ("pending_unlimited_count", totals.unlimited),
+        ("job_held_count", totals.held),
+        ("job_stopped_count", totals.stopped),
+        ("pending_unsized_count", totals.unsized_jobs),
+        ("pending_unsatisfiable_count", totals.unsatisfiable),
+    ] {
+        values.insert(Key::of(metric, queue), count(value));
+    }
+    super::put(values, Key::of("pending_gpus_demand", queue), totals.gpus);
+    // Whole seconds: half of one is no news.
+    values.insert(Key::of("pending_oldest_age_seconds", queue), totals.oldest_age.floor());
+    let backlog = totals.backlog_node_seconds;
+    values.insert(Key::of("pending_backlog_node_seconds", queue), backlog);
+}
+
+#[cfg(test)]
+mod tests;

@@ -6,8 +6,8 @@
 //!        └──── brokers ◀──── pods ◀──── scheduler, kwok ◀──── Job ◀──── operator ──┘
 //! ```
 //!
-//! MiniCluster and autoscalers are those of `deploy/examples`; only the time that an autoscaler
-//! waits before it shrinks is shorter.
+//! MiniCluster and autoscalers are those of `deploy/examples`; only the times that an autoscaler and
+//! a collector wait before a size falls are shorter.
 
 use std::{
     fs,
@@ -33,6 +33,7 @@ use tempfile::TempDir;
 use tokio_util::task::AbortOnDropHandle;
 
 mod deleted;
+mod desired;
 mod first_resize;
 mod frozen;
 mod pods;
@@ -52,6 +53,9 @@ const METRICS: &str = "/apis/custom.metrics.k8s.io/v1beta2/namespaces/default";
 /// Seconds that an autoscaler waits before it shrinks; 300 in `deploy/examples`.
 const DOWNSCALE_WINDOW: u32 = 3;
 
+/// How long ranks are idle before a collector's sizes fall below them; 30 s in `deploy/examples`.
+const HOLD_DOWN: &str = "1s";
+
 /// Decisions of an autoscaler, one a second, after which it would have shrunk if it wanted to.
 const DECISIONS: usize = 6;
 
@@ -68,6 +72,11 @@ struct ClosedLoop {
 impl ClosedLoop {
     /// Starts it, the gateway with these flags; `None`: there is no Go, and a line says so.
     async fn start(flags: &[&str]) -> Option<Self> {
+        Self::start_up_to(MAX_SIZE, flags).await
+    }
+
+    /// The same with a MiniCluster that may have so many nodes.
+    async fn start_up_to(max_size: u32, flags: &[&str]) -> Option<Self> {
         let options =
             Options { extent: Extent::Pods, definitions: MINICLUSTER_CRD, ..Options::default() };
         let (plane, ca) = (plane::start(&options).await?, TestCa::new());
@@ -83,7 +92,8 @@ impl ClosedLoop {
         plane.apply(&apis).await.unwrap();
         plane.apply(&config_map(&ca)).await.unwrap();
         let sockets = TempDir::new().unwrap();
-        let brokers = add_minicluster(&plane, &client, &gateway, NAME, sockets.path()).await;
+        let brokers =
+            add_minicluster(&plane, &client, &gateway, NAME, max_size, sockets.path()).await;
         let this = Self {
             brokers,
             gateway,
@@ -136,7 +146,10 @@ impl ClosedLoop {
         let pods = api.list(&own).await.unwrap();
         let stays = |pod: &&Pod| pod.metadata.deletion_timestamp.is_none();
         let mut names: Vec<_> = pods.iter().filter(stays).map(|pod| pod.name_any()).collect();
-        names.sort();
+        let index = |name: &str| -> Option<u32> {
+            name.strip_prefix(NAME)?.strip_prefix('-')?.split('-').next()?.parse().ok()
+        };
+        names.sort_by_key(|name| index(name));
         names
     }
 
@@ -242,13 +255,18 @@ async fn add_minicluster(
     client: &kube::Client,
     gateway: &TestGateway,
     name: &str,
+    max_size: u32,
     sockets: &Path,
 ) -> Brokers {
     let mut minicluster = example("minicluster.yaml");
     minicluster["metadata"]["name"] = name.into();
+    minicluster["spec"]["maxSize"] = max_size.into();
+    let containers = minicluster["spec"]["containers"].as_array_mut().unwrap();
+    containers.last_mut().unwrap()["environment"]["FLUXGAUGE_HOLD_DOWN"] = HOLD_DOWN.into();
     plane.apply(&minicluster.to_string()).await.unwrap();
     let gateways = Gateways::one(gateway.ingest);
-    Brokers::start(client.clone(), "default", name, gateways, flux(sockets)).await.unwrap()
+    let flux = flux(max_size, sockets);
+    Brokers::start(client.clone(), "default", name, gateways, flux).await.unwrap()
 }
 
 /// A kubeconfig of the account that `deploy/` runs gateways under, with the rights it has there.
@@ -288,9 +306,9 @@ fn config_map(ca: &TestCa) -> String {
 }
 
 /// Flux as the operator configures it: for all ranks that the MiniCluster may have.
-fn flux(sockets: &Path) -> Config {
+fn flux(size: u32, sockets: &Path) -> Config {
     Config {
-        shape: Shape { size: MAX_SIZE, cores: 4, gpus: 0 },
+        shape: Shape { size, cores: 4, gpus: 0 },
         queues: vec![Queue { name: "batch".to_owned(), ranks: None }],
         ..Config::new(sockets)
     }

@@ -92,6 +92,7 @@ fn arguments(pod: &Pod, container: &Container, root: &Path) -> Args {
         gateway: set(GATEWAY),
         ca: set("FLUXGAUGE_CA").map(|file| inside(root, &file)),
         interval: set("FLUXGAUGE_INTERVAL"),
+        hold_down: set("FLUXGAUGE_HOLD_DOWN"),
         hostname: Some(hostname(pod)),
         completion_index: pod.labels().get(COMPLETION_INDEX).cloned(),
         root: root.to_owned(),

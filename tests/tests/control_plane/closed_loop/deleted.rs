@@ -7,7 +7,7 @@ async fn a_deleted_minicluster_leaves_every_answer_and_every_sum() {
     let Some(cluster) = ClosedLoop::start(&[]).await else { return };
     let ClosedLoop { plane, client, gateway, .. } = &cluster;
     let sockets = TempDir::new().unwrap();
-    let other = add_minicluster(plane, client, gateway, "other", sockets.path()).await;
+    let other = add_minicluster(plane, client, gateway, "other", MAX_SIZE, sockets.path()).await;
     let sum = format!("{METRICS}/metrics/node_online_count");
     let pods = format!("{METRICS}/pods/*/broker_up");
     let external =

@@ -4,6 +4,8 @@
 //! these names in its discovery documents, and also serves names that it does not know, from a
 //! collector that is one version ahead.
 
+pub mod prometheus;
+
 /// A Flux service that metrics rest on. When it fails, they are absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Source {
@@ -91,6 +93,8 @@ pub struct Metric {
     pub source: Source,
     /// Whether the sum over MiniClusters means something.
     pub summable: bool,
+    /// Where Prometheus has it.
+    pub prometheus: Place,
     /// One sentence for people.
     pub help: &'static str,
 }
@@ -103,79 +107,130 @@ pub fn find(name: &str) -> Option<&'static Metric> {
     CATALOGUE.iter().find(|metric| metric.name == name)
 }
 
+use Place::{Alone, In, Same};
 use Scope::{Broker, Instance, InstanceAndQueue};
 use Unit::{Cores, Gpus, Jobs, NodeSeconds, Nodes, Seconds};
+use prometheus::{BROKERS, CORES, GPUS, INACTIVE_JOBS, JOBS, NODES, Place};
 
 /// The table.
 pub const CATALOGUE: &[Metric] = &[
     // Jobs by state, under the names of the Python metrics API (RFC 21 names the states).
     jobs(
         "job_queue_state_new_count",
+        In(&JOBS, "new"),
         Instance,
         "Jobs in NEW; always 0, since Flux counts a job from DEPEND on.",
     ),
     jobs(
         "job_queue_state_depend_count",
+        In(&JOBS, "depend"),
         InstanceAndQueue,
         "Jobs that wait for a dependency or a begin time.",
     ),
-    jobs("job_queue_state_priority_count", InstanceAndQueue, "Jobs that wait for a priority."),
+    jobs(
+        "job_queue_state_priority_count",
+        In(&JOBS, "priority"),
+        InstanceAndQueue,
+        "Jobs that wait for a priority.",
+    ),
     jobs(
         "job_queue_state_sched_count",
+        In(&JOBS, "sched"),
         InstanceAndQueue,
         "Jobs that wait for resources, held ones included.",
     ),
-    jobs("job_queue_state_run_count", InstanceAndQueue, "Jobs that run."),
+    jobs("job_queue_state_run_count", In(&JOBS, "run"), InstanceAndQueue, "Jobs that run."),
     jobs(
         "job_queue_state_cleanup_count",
+        In(&JOBS, "cleanup"),
         InstanceAndQueue,
         "Jobs that have ended and still hold resources.",
     ),
     jobs(
         "job_queue_state_inactive_count",
+        In(&JOBS, "inactive"),
         InstanceAndQueue,
         "Jobs that have ended and are not purged yet.",
     ),
     // Inactive jobs by outcome: gauges, since a purge takes jobs out again.
-    jobs("job_successful_count", InstanceAndQueue, "Inactive jobs that succeeded."),
+    jobs(
+        "job_successful_count",
+        In(&INACTIVE_JOBS, "successful"),
+        InstanceAndQueue,
+        "Inactive jobs that succeeded.",
+    ),
     jobs(
         "job_failed_count",
+        In(&INACTIVE_JOBS, "failed"),
         InstanceAndQueue,
         "Inactive jobs that failed, neither canceled nor timed out.",
     ),
-    jobs("job_canceled_count", InstanceAndQueue, "Inactive jobs that were canceled."),
-    jobs("job_timeout_count", InstanceAndQueue, "Inactive jobs that ran out of time."),
+    jobs(
+        "job_canceled_count",
+        In(&INACTIVE_JOBS, "canceled"),
+        InstanceAndQueue,
+        "Inactive jobs that were canceled.",
+    ),
+    jobs(
+        "job_timeout_count",
+        In(&INACTIVE_JOBS, "timeout"),
+        InstanceAndQueue,
+        "Inactive jobs that ran out of time.",
+    ),
     // Nodes. Excluded ranks count nowhere; a node in part allocated is both free and allocated.
     nodes(
         "node_total_count",
+        Alone("nodes_configured"),
         "Nodes that Flux is configured for, up or not, excluded ones left out.",
     ),
-    nodes("node_up_count", "Nodes that are online and neither drained nor torpid."),
-    nodes("node_free_count", "Up nodes with at least one core or GPU unallocated."),
-    nodes("node_allocated_count", "Nodes with at least one core or GPU allocated, up or not."),
+    nodes(
+        "node_up_count",
+        In(&NODES, "up"),
+        "Nodes that are online and neither drained nor torpid.",
+    ),
+    nodes(
+        "node_free_count",
+        Alone("nodes_free"),
+        "Up nodes with at least one core or GPU unallocated.",
+    ),
+    nodes(
+        "node_allocated_count",
+        Alone("nodes_allocated"),
+        "Nodes with at least one core or GPU allocated, up or not.",
+    ),
     nodes(
         "node_down_count",
+        In(&NODES, "down"),
         "Nodes that are offline, drained or torpid, even while they still run a job.",
     ),
     // Cores; the first two under the names of the Python metrics API.
-    cores("node_cores_up_count", "Cores of up nodes; the same as core_up_count."),
-    cores("node_cores_free_count", "Unallocated cores of up nodes; the same as core_free_count."),
-    cores("core_total_count", "Cores of all nodes, up or not."),
-    cores("core_up_count", "Cores of up nodes."),
-    cores("core_free_count", "Unallocated cores of up nodes."),
-    cores("core_allocated_count", "Allocated cores, of up nodes or not."),
-    cores("core_down_count", "Cores of down nodes."),
-    gpus("gpu_total_count", "GPUs of all nodes, up or not."),
-    gpus("gpu_up_count", "GPUs of up nodes."),
-    gpus("gpu_free_count", "Unallocated GPUs of up nodes."),
-    gpus("gpu_allocated_count", "Allocated GPUs, of up nodes or not."),
-    gpus("gpu_down_count", "GPUs of down nodes."),
+    cores(
+        "node_cores_up_count",
+        Same("core_up_count"),
+        "Cores of up nodes; the same as core_up_count.",
+    ),
+    cores(
+        "node_cores_free_count",
+        Same("core_free_count"),
+        "Unallocated cores of up nodes; the same as core_free_count.",
+    ),
+    cores("core_total_count", Alone("cores_configured"), "Cores of all nodes, up or not."),
+    cores("core_up_count", In(&CORES, "up"), "Cores of up nodes."),
+    cores("core_free_count", Alone("cores_free"), "Unallocated cores of up nodes."),
+    cores("core_allocated_count", Alone("cores_allocated"), "Allocated cores, of up nodes or not."),
+    cores("core_down_count", In(&CORES, "down"), "Cores of down nodes."),
+    gpus("gpu_total_count", Alone("gpus_configured"), "GPUs of all nodes, up or not."),
+    gpus("gpu_up_count", In(&GPUS, "up"), "GPUs of up nodes."),
+    gpus("gpu_free_count", Alone("gpus_free"), "Unallocated GPUs of up nodes."),
+    gpus("gpu_allocated_count", Alone("gpus_allocated"), "Allocated GPUs, of up nodes or not."),
+    gpus("gpu_down_count", In(&GPUS, "down"), "GPUs of down nodes."),
     Metric {
         name: "cluster_size_min_safe",
         unit: Nodes,
         scope: Instance,
         source: Source::SchedStatus,
         summable: false,
+        prometheus: Alone("cluster_size_min_safe"),
         help: "The smallest MiniCluster size that kills no job: 1 + the highest rank with anything \
                allocated, at least 1; it falls once the ranks above were idle for the hold-down.",
     },
@@ -188,47 +243,79 @@ pub const CATALOGUE: &[Metric] = &[
         scope: Instance,
         source: Source::Demand,
         summable: false,
+        prometheus: Alone("cluster_size_desired"),
         help: "The smallest MiniCluster size that holds every running job where it is and all \
                waiting ones at once, at least cluster_size_min_safe; it falls as that one does.",
     },
     demand(
         "pending_nodes_demand",
+        Alone("pending_nodes_demand"),
         Nodes,
         "Nodes that waiting jobs need, each job by itself: small jobs count a node each.",
     ),
-    demand("pending_cores_demand", Cores, "Cores that waiting jobs ask for; of whole nodes all."),
-    demand("pending_gpus_demand", Gpus, "GPUs that waiting jobs ask for; of whole nodes all."),
+    demand(
+        "pending_cores_demand",
+        Alone("pending_cores_demand"),
+        Cores,
+        "Cores that waiting jobs ask for; of whole nodes all.",
+    ),
+    demand(
+        "pending_gpus_demand",
+        Alone("pending_gpus_demand"),
+        Gpus,
+        "GPUs that waiting jobs ask for; of whole nodes all.",
+    ),
     Metric {
         summable: false,
-        ..demand("pending_nodes_max", Nodes, "Nodes that the largest waiting job needs.")
+        ..demand(
+            "pending_nodes_max",
+            Alone("pending_nodes_max"),
+            Nodes,
+            "Nodes that the largest waiting job needs.",
+        )
     },
     Metric {
         summable: false,
         ..demand(
             "pending_oldest_age_seconds",
+            Alone("pending_oldest_age_seconds"),
             Seconds,
             "Time since the oldest waiting job was submitted; 0 while none waits.",
         )
     },
     demand(
         "pending_backlog_node_seconds",
+        Alone("pending_backlog_node_seconds"),
         NodeSeconds,
         "Nodes × time limit, summed up over the waiting jobs that have a time limit.",
     ),
-    demand("pending_unlimited_count", Jobs, "Waiting jobs without a time limit."),
-    demand("job_held_count", Jobs, "Jobs in SCHED with priority 0, which demand nothing."),
+    demand(
+        "pending_unlimited_count",
+        Alone("jobs_pending_unlimited"),
+        Jobs,
+        "Waiting jobs without a time limit.",
+    ),
+    demand(
+        "job_held_count",
+        Alone("jobs_held"),
+        Jobs,
+        "Jobs in SCHED with priority 0, which demand nothing.",
+    ),
     demand(
         "job_stopped_count",
+        Alone("jobs_stopped"),
         Jobs,
         "Jobs in SCHED, not held, whose queue is stopped, which demand nothing.",
     ),
     demand(
         "pending_unsized_count",
+        Alone("jobs_pending_unsized"),
         Jobs,
         "Jobs in SCHED whose size or whose ranks cannot be told, which count in no demand.",
     ),
     demand(
         "pending_unsatisfiable_count",
+        Alone("jobs_pending_unsatisfiable"),
         Jobs,
         "Jobs in SCHED that the nodes which are neither drained nor torpid would not hold if \
          nothing else ran, which count in no demand.",
@@ -239,6 +326,7 @@ pub const CATALOGUE: &[Metric] = &[
         scope: Instance,
         source: Source::Demand,
         summable: false,
+        prometheus: Alone("instance_idle_seconds"),
         help: "For how long there has been no active job, as far as the collector saw; 0 while \
                there is one.",
     },
@@ -248,6 +336,7 @@ pub const CATALOGUE: &[Metric] = &[
         scope: Instance,
         source: Source::Online,
         summable: true,
+        prometheus: In(&BROKERS, "online"),
         help: "Brokers that are connected to the instance, drained ones included.",
     },
     Metric {
@@ -256,6 +345,7 @@ pub const CATALOGUE: &[Metric] = &[
         scope: Instance,
         source: Source::Online,
         summable: true,
+        prometheus: In(&BROKERS, "offline"),
         help: "Ranks of the instance's configured size whose broker is not connected.",
     },
     // One broker, hence one pod.
@@ -275,39 +365,49 @@ pub const CATALOGUE: &[Metric] = &[
     ),
 ];
 
-const fn jobs(name: &'static str, scope: Scope, help: &'static str) -> Metric {
-    Metric { name, unit: Jobs, scope, source: Source::JobStats, summable: true, help }
+const fn jobs(name: &'static str, prometheus: Place, scope: Scope, help: &'static str) -> Metric {
+    Metric { name, unit: Jobs, scope, source: Source::JobStats, summable: true, prometheus, help }
 }
 
-const fn nodes(name: &'static str, help: &'static str) -> Metric {
-    resource(name, Nodes, help)
+const fn nodes(name: &'static str, prometheus: Place, help: &'static str) -> Metric {
+    resource(name, prometheus, Nodes, help)
 }
 
-const fn cores(name: &'static str, help: &'static str) -> Metric {
-    resource(name, Cores, help)
+const fn cores(name: &'static str, prometheus: Place, help: &'static str) -> Metric {
+    resource(name, prometheus, Cores, help)
 }
 
-const fn gpus(name: &'static str, help: &'static str) -> Metric {
-    resource(name, Gpus, help)
+const fn gpus(name: &'static str, prometheus: Place, help: &'static str) -> Metric {
+    resource(name, prometheus, Gpus, help)
 }
 
-const fn resource(name: &'static str, unit: Unit, help: &'static str) -> Metric {
+const fn resource(name: &'static str, prometheus: Place, unit: Unit, help: &'static str) -> Metric {
     Metric {
         name,
         unit,
         scope: InstanceAndQueue,
         source: Source::SchedStatus,
         summable: true,
+        prometheus,
         help,
     }
 }
 
-const fn demand(name: &'static str, unit: Unit, help: &'static str) -> Metric {
-    Metric { name, unit, scope: InstanceAndQueue, source: Source::Demand, summable: true, help }
+const fn demand(name: &'static str, prometheus: Place, unit: Unit, help: &'static str) -> Metric {
+    Metric {
+        name,
+        unit,
+        scope: InstanceAndQueue,
+        source: Source::Demand,
+        summable: true,
+        prometheus,
+        help,
+    }
 }
 
 const fn broker(name: &'static str, unit: Unit, summable: bool, help: &'static str) -> Metric {
-    Metric { name, unit, scope: Broker, source: Source::Broker, summable, help }
+    let prometheus = Alone(name);
+    Metric { name, unit, scope: Broker, source: Source::Broker, summable, prometheus, help }
 }
 
 #[cfg(test)]

@@ -183,6 +183,11 @@ impl Pods {
 }
 
 impl Known {
+    /// The names of all namespaces that have or had MiniClusters.
+    pub fn namespaces(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.namespaces.keys()
+    }
+
     /// A namespace that has or had MiniClusters.
     pub fn namespace(&self, namespace: &str) -> Option<&Namespace> {
         self.namespaces.get(namespace)

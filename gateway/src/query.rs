@@ -23,11 +23,13 @@ use crate::{
 mod absent;
 mod brokers;
 mod error;
+mod everything;
 mod external;
 mod labels;
 mod members;
 
 pub use error::Error;
+pub use everything::{Broker, Everything, MiniCluster, everything};
 pub use external::{External, ExternalRequest, MINICLUSTER_LABEL, find_external};
 use members::{Member, members, nobody};
 
@@ -86,6 +88,15 @@ pub struct Rules {
     pub max_age: Duration,
     /// Names of Services that stand for the only MiniCluster of their namespace.
     pub service_aliases: Vec<String>,
+}
+
+impl Rules {
+    /// Whether the value of a series is served: its source was proved, and not too long ago.
+    pub fn serves(&self, snapshot: &Snapshot, series: &Series, now: Moment) -> bool {
+        let source = snapshot.sources.get(series.source);
+        let age = source.and_then(|source| snapshot.age(source, now));
+        age.is_some_and(|age| age <= self.max_age)
+    }
 }
 
 /// One value of one object.

@@ -124,6 +124,13 @@ impl Store {
         self.index.load().namespaces.get(namespace).cloned()
     }
 
+    /// The namespaces that have MiniClusters, with them.
+    pub fn namespaces(&self) -> Vec<(Arc<str>, Arc<Namespace>)> {
+        let index = self.index.load();
+        let all = index.namespaces.iter();
+        all.map(|(name, namespace)| (Arc::clone(name), Arc::clone(namespace))).collect()
+    }
+
     /// One MiniCluster.
     pub fn cluster(&self, namespace: &str, name: &str) -> Option<Arc<Cluster>> {
         self.index.load().namespaces.get(namespace)?.get(name).cloned()

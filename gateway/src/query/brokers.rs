@@ -14,7 +14,7 @@ use super::{
     nobody,
 };
 use crate::{
-    model::Snapshot,
+    model::{Reporter, Snapshot},
     pods::{Holder, Known, Pods},
     store::{Namespace, Slot},
 };
@@ -64,9 +64,7 @@ impl Reader<'_> {
 
     fn broker(&self, holder: &Holder, reporting: &Namespace) -> Result<Item, Error> {
         let pod = &holder.pod;
-        let slot = reporting.get(&pod.minicluster).and_then(|cluster| cluster.slot(pod.index));
-        let snapshot = slot.and_then(Slot::snapshot).filter(|snapshot| holder.made(snapshot));
-        let snapshot = snapshot.ok_or_else(|| {
+        let snapshot = of_holder(holder, reporting).ok_or_else(|| {
             Error::NotFound(format!("no collector has reported from pod {} yet", pod.name))
         })?;
         let item = self.value(&snapshot, &snapshot.broker, Arc::clone(&pod.name))?;
@@ -92,22 +90,10 @@ impl Reader<'_> {
                 POD_LABELS.join(", ")
             )));
         }
-        // A pod has one value: of two brokers that claim its name, the one heard of last.
-        let mut pods: BTreeMap<Arc<str>, Arc<Snapshot>> = BTreeMap::new();
-        for slot in reporting.values().flat_map(|cluster| cluster.slots()) {
-            let Some(snapshot) = slot.snapshot() else { continue };
-            let reporter = &snapshot.reporter;
-            let wanted = match name {
-                Name::Exact(pod) => *reporter.pod == *pod,
-                Name::All => self.request.object_selector.matches(|key| pod_label(reporter, key)),
-            };
-            let newest = pods
-                .get(&reporter.pod)
-                .is_none_or(|other| other.received.instant < snapshot.received.instant);
-            if wanted && newest {
-                pods.insert(Arc::clone(&reporter.pod), snapshot);
-            }
-        }
+        let pods = by_pod(reporting, |reporter| match name {
+            Name::Exact(pod) => *reporter.pod == *pod,
+            Name::All => self.request.object_selector.matches(|key| pod_label(reporter, key)),
+        });
         if pods.is_empty() {
             return Err(nobody(self.request.namespace));
         }
@@ -115,4 +101,31 @@ impl Reader<'_> {
             pods.into_iter().map(|(pod, snapshot)| self.value(&snapshot, &snapshot.broker, pod)),
         )
     }
+}
+
+/// What the collector in a pod last said.
+pub(super) fn of_holder(holder: &Holder, reporting: &Namespace) -> Option<Arc<Snapshot>> {
+    let cluster = reporting.get(&holder.pod.minicluster)?;
+    let snapshot = cluster.slot(holder.pod.index).and_then(Slot::snapshot);
+    snapshot.filter(|snapshot| holder.made(snapshot))
+}
+
+/// What collectors last said by the pods that they name. A pod has one value: of two brokers that
+/// claim its name, the one heard of last.
+pub(super) fn by_pod(
+    reporting: &Namespace,
+    is_wanted: impl Fn(&Reporter) -> bool,
+) -> BTreeMap<Arc<str>, Arc<Snapshot>> {
+    let mut pods: BTreeMap<Arc<str>, Arc<Snapshot>> = BTreeMap::new();
+    let slots = reporting.values().flat_map(|cluster| cluster.slots());
+    for snapshot in slots.filter_map(Slot::snapshot) {
+        let reporter = &snapshot.reporter;
+        let newest = pods
+            .get(&reporter.pod)
+            .is_none_or(|other| other.received.instant < snapshot.received.instant);
+        if newest && is_wanted(reporter) {
+            pods.insert(Arc::clone(&reporter.pod), snapshot);
+        }
+    }
+    pods
 }

@@ -42,16 +42,20 @@ pub(super) struct Member {
 ///
 /// When it is not known which there are.
 pub(super) fn members(view: View<'_>, namespace: &str, now: Instant) -> Result<Vec<Member>, Error> {
+    match view.pods {
+        Pods::Unknown(reason) => Err(Error::NotFound(reason.to_string())),
+        Pods::Unwatched | Pods::Known(_) => Ok(known_members(view, namespace, now)),
+    }
+}
+
+/// The members that are known; where pods are not, these are those that collectors report.
+pub(super) fn known_members(view: View<'_>, namespace: &str, now: Instant) -> Vec<Member> {
     let reporting = view.store.namespace(namespace).unwrap_or_default();
     let mut clusters: BTreeMap<&Arc<str>, Option<&Cluster>> = BTreeMap::new();
-    match view.pods {
-        Pods::Unwatched => {}
-        Pods::Unknown(reason) => return Err(Error::NotFound(reason.to_string())),
-        Pods::Known(known) => {
-            let watched = known.namespace(namespace).into_iter();
-            let names = watched.flat_map(|namespace| namespace.miniclusters.keys());
-            clusters.extend(names.map(|name| (name, None)));
-        }
+    if let Pods::Known(known) = view.pods {
+        let watched = known.namespace(namespace).into_iter();
+        let names = watched.flat_map(|namespace| namespace.miniclusters.keys());
+        clusters.extend(names.map(|name| (name, None)));
     }
     clusters.extend(reporting.iter().map(|(name, cluster)| (name, Some(&**cluster))));
     let member = |(name, cluster): (&Arc<str>, Option<&Cluster>)| match standing(
@@ -60,7 +64,7 @@ pub(super) fn members(view: View<'_>, namespace: &str, now: Instant) -> Result<V
         Standing::Member(lead) => Some(Member { name: Arc::clone(name), lead }),
         Standing::NoMember(_) => None,
     };
-    Ok(clusters.into_iter().filter_map(member).collect())
+    clusters.into_iter().filter_map(member).collect()
 }
 
 /// What the collector beside the lead broker of one MiniCluster last said. While pods are not

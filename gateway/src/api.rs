@@ -4,6 +4,7 @@
 //!  request ──▶ Target ─┬─ metric ────▶ query ──▶ list ──┐
 //!  (metrics_api::path) ├─ discovery ─▶ bytes made once ─┼──▶ response
 //!                      ├─ openapi ───▶ bytes made once ─┤
+//!                      ├─ metrics ───▶ prometheus ──────┤
 //!                      └─ health ────▶ state of lib.rs ─┘
 //! ```
 //!
@@ -30,6 +31,7 @@ use tracing::Span;
 use crate::{
     clock::Moment,
     pods::{self, Pods},
+    prometheus::{Own, Sources},
     query::{Rules, View},
     store::Store,
     telemetry::{AUDIT_ID, Oldest},
@@ -42,6 +44,7 @@ mod health;
 mod metric;
 mod openapi;
 mod respond;
+mod scrape;
 mod service;
 mod session;
 
@@ -60,6 +63,7 @@ pub struct Api {
     pods: pods::Shared,
     rules: Rules,
     health: Health,
+    own: Own,
     groups: &'static [Group],
     discovery: discovery::Discovery,
     openapi: openapi::OpenApi,
@@ -73,10 +77,16 @@ impl Api {
             pods,
             rules,
             health,
+            own: Own::default(),
             groups: &Group::ALL,
             discovery: discovery::Discovery::new(&Group::ALL),
             openapi: openapi::OpenApi::new(&Group::ALL),
         }
+    }
+
+    /// The same, which shows Prometheus also these counters.
+    pub fn with_own(self, own: Own) -> Self {
+        Self { own, ..self }
     }
 
     /// The same with these groups alone: of others nothing is said and nothing is served.
@@ -96,6 +106,9 @@ impl Api {
 
     /// Whether the answer may list more objects than can be read in passing.
     fn may_be_long<B>(&self, asked: &Asked<'_, B>) -> bool {
+        if matches!(asked.target, Ok(Target::Metrics)) {
+            return true;
+        }
         let pods = match &**self.pods.load() {
             Pods::Known(known) => known.pods(),
             Pods::Unwatched | Pods::Unknown(_) => 0,
@@ -144,6 +157,14 @@ impl Api {
         match target {
             Target::Health(endpoint, check) => {
                 self.health.answer(*endpoint, check.as_deref(), &parameters)
+            }
+            Target::Metrics => {
+                let watch_errors = self.pods.errors();
+                scrape::read(
+                    headers,
+                    Sources { view, watch_errors, rules: &self.rules, own: &self.own },
+                    now,
+                )
             }
             Target::Root => Ok(self.discovery.paths()),
             Target::Version => Ok(self.discovery.version()),

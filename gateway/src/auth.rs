@@ -26,6 +26,7 @@ use crate::{
     clock::Moment,
     crowd::{Crowd, Full},
     kubernetes::Kubernetes,
+    telemetry::Authorization,
 };
 
 mod access;
@@ -79,6 +80,7 @@ struct Inner {
     rule: Rule,
     anonymous: Arc<Reader>,
     refusals: Refusals,
+    counters: Arc<Authorization>,
 }
 
 #[derive(Debug)]
@@ -132,6 +134,7 @@ impl Readers {
         kubernetes: Option<&Kubernetes>,
         trust: &trust::Shared,
     ) -> Result<Self, PolicyError> {
+        let counters = Arc::default();
         let key = || token::random_key().ok_or(PolicyError::NoRandomNumbers);
         Ok(match (policy, kubernetes) {
             (Policy::Anybody, _) => Self::anybody(),
@@ -141,15 +144,16 @@ impl Readers {
                     let path = path.clone();
                     PolicyError::TokenFile { path, problem }
                 });
-                Self::by(Rule::SharedToken(Box::new(token?)))
+                Self::by(Rule::SharedToken(Box::new(token?)), counters)
             }
             (Policy::Kubernetes, Some(kubernetes)) => {
-                Self::by(Rule::Kubernetes(Box::new(Delegated {
+                let delegated = Delegated {
                     trust: trust.clone(),
-                    tokens: Tokens::new(kubernetes, key()?, TOKEN_LASTS),
-                    access: Access::new(kubernetes, DECISION_LASTS),
+                    tokens: Tokens::new(kubernetes, key()?, TOKEN_LASTS, &counters),
+                    access: Access::new(kubernetes, DECISION_LASTS, &counters),
                     waiting: Crowd::new(MAX_WAITING, MAX_WAITING_OF_PEER),
-                })))
+                };
+                Self::by(Rule::Kubernetes(Box::new(delegated)), counters)
             }
             (Policy::Kubernetes, None) => return Err(PolicyError::NobodyToAsk),
         })
@@ -157,12 +161,17 @@ impl Readers {
 
     /// Lets anybody read.
     pub fn anybody() -> Self {
-        Self::by(Rule::Anybody)
+        Self::by(Rule::Anybody, Arc::default())
     }
 
-    fn by(rule: Rule) -> Self {
+    fn by(rule: Rule, counters: Arc<Authorization>) -> Self {
         let anonymous = Arc::new(User::anonymous().into());
-        Self(Arc::new(Inner { rule, anonymous, refusals: Refusals::default() }))
+        Self(Arc::new(Inner { rule, anonymous, refusals: Refusals::default(), counters }))
+    }
+
+    /// What is remembered and asked about them.
+    pub fn counters(&self) -> &Arc<Authorization> {
+        &self.0.counters
     }
 
     /// The client of a connection, which has shown these certificates, its own first.

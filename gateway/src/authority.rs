@@ -30,7 +30,7 @@ use tokio::sync::watch;
 use crate::{
     clock::Clock,
     kubernetes::Kubernetes,
-    tls::{self, Names, Pair, TlsError},
+    tls::{self, Expiry, Names, Pair, TlsError},
 };
 
 mod api_service;
@@ -106,6 +106,7 @@ pub struct Authority {
     clients: Arc<dyn ClientCertVerifier>,
     clock: Clock,
     current: watch::Sender<Arc<ServerConfig>>,
+    expiry: Expiry,
     /// Whether `current` is from the Secret.
     known: watch::Sender<bool>,
     bundle: watch::Sender<Option<Arc<str>>>,
@@ -143,6 +144,7 @@ impl Authority {
             clients,
             clock,
             current,
+            expiry: Expiry::default(),
             known: watch::Sender::new(false),
             bundle: watch::Sender::new(None),
         })
@@ -151,6 +153,11 @@ impl Authority {
     /// The configuration for the next handshake, now and after each exchange.
     pub fn current(&self) -> watch::Receiver<Arc<ServerConfig>> {
         self.current.subscribe()
+    }
+
+    /// When the certificate from the Secret ends, now and after each exchange.
+    pub fn expiry(&self) -> Expiry {
+        self.expiry.clone()
     }
 
     /// Whether there is a certificate from the Secret to serve with.

@@ -22,6 +22,7 @@ use crate::{
     clock::Clock,
     model::{Provenance, Reporter},
     store::Store,
+    telemetry::Streams as Counters,
 };
 
 mod apply;
@@ -55,6 +56,8 @@ pub struct Ingest {
     pub max_age: Duration,
     /// Writes the spans of a sample.
     pub on_sample: OnSample,
+    /// Counts streams and samples.
+    pub counters: Arc<Counters>,
     /// Ends all streams when the gateway goes.
     pub shutdown: CancellationToken,
 }
@@ -99,6 +102,7 @@ impl Telemetry for Streams {
                 Ok(Some(ack)) => Some((Ok(ack), Some(session))),
                 Ok(None) => None,
                 Err(status) => {
+                    session.ingest.counters.refuse(status.code());
                     session.log_end(&status);
                     Some((Err(status), None))
                 }

@@ -4,15 +4,16 @@
 //!  kube-apiserver ◀── authority: the certificate, and who trusts it
 //!        └───────────list, watch──▶ pods ──┐
 //!                                         ▼
-//!  collectors ──gRPC──▶ ingest ──▶ store ──▶ query ──▶ api ──REST──▶ kube-apiserver, people
+//!  collectors ──gRPC──▶ ingest ──▶ store ──▶ query ──▶ api ──REST──▶ kube-apiserver, people, Prometheus
 //!                         │▲                             │▲
 //!                         │└──────────── auth ───────────┼┘──▶ kube-apiserver: who is it, who may?
 //!                         └────────── telemetry ─────────┘──OTLP──▶ traces
 //! ```
 //!
 //! Data flows one way, and so do the modules: `model` ← `store` ← {`ingest`, `query`} ← `api`,
-//! `model` ← `pods` ← {`query`, `auth`}, and `auth` ← {`ingest`, `api`}. `serve`, `tls`, `authority` and `telemetry`
-//! carry it and know nothing of it but `model`; `crowd` counts for all. Only this file knows all of them.
+//! `model` ← `pods` ← {`query`, `auth`}, `query` ← `prometheus` ← `api`, and `auth` ← {`ingest`, `api`}.
+//! `serve`, `tls`, `authority` and `telemetry` carry it and know nothing of it but `model`; `crowd` counts
+//! for all. Only this file knows all of them.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -44,11 +45,12 @@ use crate::{
     kubernetes::{Kubernetes, ReachError},
     model::{Provenance, Reporter},
     pods::{Pods, Unknown},
+    prometheus::Own,
     query::Rules,
     serve::{Limits, Peer, Transport},
     store::Store,
     telemetry::Traces,
-    tls::{AnyClient, Certificate, Loader, TlsError},
+    tls::{AnyClient, Certificate, Expiry, Loader, TlsError},
 };
 
 pub mod api;
@@ -61,6 +63,7 @@ pub mod ingest;
 pub mod kubernetes;
 pub mod model;
 pub mod pods;
+pub mod prometheus;
 pub mod query;
 pub mod run;
 pub mod serve;
@@ -163,6 +166,15 @@ impl Served {
         }
     }
 
+    /// When it ends.
+    fn expiry(&self) -> Expiry {
+        match self {
+            Self::Plain => Expiry::default(),
+            Self::Files(certificate) => certificate.expiry(),
+            Self::Secret(authority) => authority.expiry(),
+        }
+    }
+
     /// Whether clients can trust it.
     fn known(&self) -> watch::Receiver<bool> {
         match self {
@@ -215,7 +227,8 @@ impl Gateway {
         let trust = auth::trust::Shared::default();
         let readers = Readers::new(&config.readers, kubernetes.as_ref(), &trust)?;
         let pods = pods::Shared::default();
-        let collectors = Collectors::new(&config.collectors, kubernetes.as_ref(), &pods)?;
+        let collectors =
+            Collectors::new(&config.collectors, kubernetes.as_ref(), &pods, readers.counters())?;
         let certificate = Served::new(&config, kubernetes.as_ref())?;
         Ok(Self {
             api: listen("--listen", config.listen).await?,
@@ -259,7 +272,13 @@ impl Gateway {
         let (trust_known, trusted) = watch::channel(!asks_kubernetes);
         let health = Health::new(health, known, trusted, certificate.known());
         let rest = Api::new(Arc::clone(&store), pods.clone(), rules, health);
-        let rest = api::Service::new(rest.with_groups(config.groups), clock);
+        let own = Own {
+            authorization: Arc::clone(readers.counters()),
+            certificate: certificate.expiry(),
+            ..Own::default()
+        };
+        let counters = Arc::clone(&own.streams);
+        let rest = api::Service::new(rest.with_groups(config.groups).with_own(own), clock);
         let streams = Ingest {
             store: Arc::clone(&store),
             clock,
@@ -268,6 +287,7 @@ impl Gateway {
             on_sample: Arc::new(move |reporter: &Reporter, sample: &Provenance| {
                 traces.record_sample(sample, &reporter.cluster);
             }),
+            counters,
             shutdown: drain.clone(),
         };
         let callers = collectors.clone();

@@ -15,7 +15,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -268,17 +271,34 @@ impl Holder {
 
 /// Where readers find the newest [`Pods`]. Cheap to clone; readers never wait.
 #[derive(Clone, Debug, Default)]
-pub struct Shared(Arc<ArcSwap<Pods>>);
+pub struct Shared {
+    newest: Arc<ArcSwap<Pods>>,
+    /// How often the watch has brought an error.
+    errors: Arc<AtomicU64>,
+}
 
 impl Shared {
     /// The newest.
     pub fn load(&self) -> Guard<Arc<Pods>> {
-        self.0.load()
+        self.newest.load()
     }
 
     /// Replaces what readers find.
     pub fn publish(&self, pods: Pods) {
-        self.0.store(Arc::new(pods));
+        self.newest.store(Arc::new(pods));
+    }
+
+    /// How often the watch has brought an error; `None`: Kubernetes is not asked.
+    pub fn errors(&self) -> Option<u64> {
+        match **self.load() {
+            Pods::Unwatched => None,
+            Pods::Unknown(_) | Pods::Known(_) => Some(self.errors.load(Relaxed)),
+        }
+    }
+
+    /// Counts an error of the watch.
+    fn fail(&self) {
+        self.errors.fetch_add(1, Relaxed);
     }
 }
 

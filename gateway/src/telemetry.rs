@@ -1,4 +1,5 @@
-//! What the gateway tells about itself: logs for people, traces for those who collect them.
+//! What the gateway tells about itself: logs for people, traces for those who collect them, and
+//! counters, which `prometheus` shows.
 //!
 //! ```text
 //!  tracing ──▶ log layer ──▶ standard error, plain or JSON
@@ -21,10 +22,15 @@ use tracing_subscriber::{
 };
 
 mod audit;
+mod counters;
 mod export;
 mod spans;
 
 pub use audit::{AUDIT_ID, AUDIT_TARGET, Oldest, audit};
+pub use counters::{
+    Authorization, Counter, DURATION_BOUNDS, Form, Lookups, OpenStream, Reads, Reviews, STATUSES,
+    Streams,
+};
 pub use export::Environment;
 pub use spans::{TARGET, Traces, link_to_sample, read_span, record_status};
 

@@ -24,9 +24,11 @@ use rustls_pki_types::{
 use thiserror::Error;
 
 mod clients;
+mod expiry;
 mod files;
 
 pub use clients::AnyClient;
+pub use expiry::Expiry;
 pub use files::{Certificate, Loader, MAX_PEM_BYTES, RELOAD_INTERVAL};
 
 /// The protocols that a client may choose from, best first.

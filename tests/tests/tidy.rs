@@ -14,17 +14,18 @@ const VAGUE: [&str; 6] = ["common", "helpers", "manager", "misc", "types", "util
 
 /// Modules of the gateway, and the siblings that each may import. `lib` wires all and `run` starts
 /// it; they are not listed.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("clock", &[]),
     ("crowd", &[]),
     ("model", &["clock"]),
     ("store", &["clock", "model"]),
-    ("ingest", &["clock", "crowd", "model", "store", "pods", "auth"]),
+    ("ingest", &["clock", "crowd", "model", "store", "pods", "auth", "telemetry"]),
     ("kubernetes", &[]),
     ("auth", &["clock", "crowd", "model", "kubernetes", "telemetry", "tls", "pods"]),
     ("pods", &["clock", "model", "kubernetes"]),
     ("query", &["clock", "model", "store", "pods"]),
-    ("api", &["clock", "model", "store", "pods", "query", "telemetry", "auth"]),
+    ("prometheus", &["clock", "model", "pods", "query", "telemetry", "tls"]),
+    ("api", &["clock", "model", "store", "pods", "query", "prometheus", "telemetry", "auth"]),
     ("serve", &["clock", "crowd", "model"]),
     ("tls", &["clock", "model"]),
     ("telemetry", &["clock", "model"]),

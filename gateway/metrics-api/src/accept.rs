@@ -14,6 +14,8 @@ pub struct Offer {
     pub media_type: &'static str,
     /// What the parameters `g`, `v` and `as` must say; `None`: none of them may be there.
     pub transform: Option<[&'static str; 3]>,
+    /// What the parameter `version` must say where it is there; `None`: anything.
+    pub version: Option<&'static str>,
 }
 
 /// Picks one of the offers for all values of an `Accept` header; the first offer where there is no
@@ -63,6 +65,7 @@ struct Clause<'a> {
     quality: u16,
     /// The parameters `g`, `v` and `as`.
     transform: [Option<&'a str>; 3],
+    version: Option<&'a str>,
 }
 
 impl<'a> Clause<'a> {
@@ -73,7 +76,7 @@ impl<'a> Clause<'a> {
             "*" => "*/*",
             media_type => media_type,
         };
-        let mut clause = Self { media_type, quality: 1000, transform: [None; 3] };
+        let mut clause = Self { media_type, quality: 1000, transform: [None; 3], version: None };
         for parameter in parts {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             let value = value.trim().trim_matches('"');
@@ -83,6 +86,7 @@ impl<'a> Clause<'a> {
                 "g" => *group = Some(value),
                 "v" => *version = Some(value),
                 "as" => *kind = Some(value),
+                "version" => clause.version = Some(value),
                 "sv" => return None,
                 "stream" if value != "watch" => return None,
                 _ => {}
@@ -111,7 +115,10 @@ impl<'a> Clause<'a> {
         let of_kind = |asked: &str| {
             asked.strip_suffix("/*").is_some_and(|asked| asked.eq_ignore_ascii_case(kind))
         };
+        let of_version =
+            self.version.is_none_or(|asked| offer.version.is_none_or(|version| version == asked));
         self.transform == transform
+            && of_version
             && (self.media_type == "*/*"
                 || self.media_type.eq_ignore_ascii_case(offer.media_type)
                 || of_kind(self.media_type))
@@ -155,7 +162,7 @@ mod tests {
                     Some(["apidiscovery.k8s.io", "v2", "APIGroupDiscoveryList"]),
                 ),
             };
-            Self { media_type, transform }
+            Self { media_type, transform, version: None }
         }
     }
 

@@ -101,7 +101,7 @@ impl Encoding {
 
 impl From<Encoding> for Offer {
     fn from(encoding: Encoding) -> Self {
-        Self { media_type: encoding.media_type(), transform: None }
+        Self { media_type: encoding.media_type(), transform: None, version: None }
     }
 }
 

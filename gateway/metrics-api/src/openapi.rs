@@ -44,7 +44,7 @@ const fn offers([name, older]: [&'static str; 2]) -> [Offer; 3] {
 }
 
 const fn offer(media_type: &'static str) -> Offer {
-    Offer { media_type, transform: None }
+    Offer { media_type, transform: None, version: None }
 }
 
 /// A metric, for people.

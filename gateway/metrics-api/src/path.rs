@@ -26,6 +26,8 @@ pub enum Target<'a> {
     Version,
     /// `/healthz`, `/livez`, `/readyz`, or one check of theirs.
     Health(Endpoint, Option<Cow<'a, str>>),
+    /// `/metrics`: everything, for Prometheus.
+    Metrics,
     /// `/openapi/v2`: the one document of OpenAPI v2.
     OpenApiV2,
     /// `/openapi/v3`: the index of the documents of OpenAPI v3.
@@ -55,6 +57,7 @@ impl Target<'_> {
             Self::Root
             | Self::Version
             | Self::Health(..)
+            | Self::Metrics
             | Self::OpenApiV2
             | Self::OpenApiV3
             | Self::Groups => None,
@@ -182,6 +185,7 @@ pub fn parse(path: &str) -> Result<Target<'_>, PathError> {
         Some("apis") => api(segments),
         Some("openapi") => open_api(segments),
         Some("version") => segments.end(Target::Version),
+        Some("metrics") => segments.end(Target::Metrics),
         Some(name) => {
             let endpoint = endpoint(name).ok_or(PathError::Unknown)?;
             let check = segments.next()?;

@@ -77,7 +77,7 @@ fn paths(groups: &[Group]) -> Bytes {
         paths.extend(group.versions().iter().map(|version| format!("/apis/{}", version.name())));
     }
     paths.extend(
-        ["/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
+        ["/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
             .map(str::to_owned),
     );
     format!("{:#}\n", json!({ "paths": paths })).into()

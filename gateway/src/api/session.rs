@@ -20,7 +20,7 @@ use super::{Asked, Body, DEADLINE, Service, complete};
 use crate::{
     auth::{Caller, Claim, Question, Reader, Refusal},
     clock::Moment,
-    telemetry,
+    telemetry::{self, Form},
 };
 
 /// The API on one connection. Cheap to clone.
@@ -43,13 +43,14 @@ impl Session {
         &self,
         request: &Arc<Request<()>>,
         claim: &Claim,
+        remembered: Option<Admission>,
         began: Moment,
         span: &Span,
     ) -> Response<Body> {
         let deadline = Instant::now() + DEADLINE;
         let asked = Asked::by(&**request);
         let question = asked.question();
-        let admission = match self.caller.remembered(claim, &question) {
+        let admission = match remembered {
             Some(admission) => admission,
             None => timeout_at(deadline, self.caller.ask(claim, &question))
                 .await
@@ -60,7 +61,7 @@ impl Session {
         } else {
             self.answer(&asked, &question, &admission, self.service.clock.now(), span)
         };
-        self.note(request, &admission, &response, began, span);
+        self.note(&asked, &admission, &response, began, span);
         response
     }
 
@@ -98,10 +99,10 @@ impl Session {
         response
     }
 
-    /// Tells traces and the log of reads what became of a request.
+    /// Tells counters, traces and the log of reads what became of a request.
     fn note<B>(
         &self,
-        request: &Request<B>,
+        asked: &Asked<'_, B>,
         admission: &Admission,
         response: &Response<Body>,
         began: Moment,
@@ -111,8 +112,10 @@ impl Session {
             Ok(user) | Err(Refusal::Forbidden { user, .. }) => Some(&*user.name),
             Err(Refusal::Unauthenticated(_) | Refusal::Unanswered(_)) => None,
         };
+        let took = Instant::now().saturating_duration_since(began.instant);
+        self.service.api.own.reads.note(Form::of(&asked.target), response.status(), took);
         telemetry::record_status(span, response.status());
-        telemetry::audit(request, user, response, began, || self.service.clock.now());
+        telemetry::audit(asked.request, user, response, began, || self.service.clock.now());
     }
 }
 
@@ -140,13 +143,13 @@ impl<B> hyper::service::Service<Request<B>> for Session {
         match self.caller.remembered(&claim, &question) {
             Some(admission) if admission.is_err() || !self.service.api.may_be_long(&asked) => {
                 let response = self.answer(&asked, &question, &admission, began, &span);
-                self.note(&request, &admission, &response, began, &span);
+                self.note(&asked, &admission, &response, began, &span);
                 Either::Left(ready(Ok(response)))
             }
-            _ => {
+            remembered => {
                 let (session, request) = (self.clone(), Arc::new(request.map(drop)));
                 Either::Right(Box::pin(async move {
-                    Ok(session.answer_late(&request, &claim, began, &span).await)
+                    Ok(session.answer_late(&request, &claim, remembered, began, &span).await)
                 }))
             }
         }

@@ -405,7 +405,7 @@ fn writes_and_watches_are_refused() {
 fn unknown_paths_are_not_found_by_any_method() {
     let fixture = Fixture::new();
     for uri in [
-        "/metrics",
+        "/metrics/cadvisor",
         "/apis/apps/v1",
         "/apis/custom.metrics.k8s.io/v1",
         "/apis/external.metrics.k8s.io/v1beta2",

@@ -14,7 +14,7 @@ use super::{
     review::{self, Complaint, Unanswered},
     user::{Reader, UNAUTHENTICATED, User},
 };
-use crate::kubernetes::Kubernetes;
+use crate::{kubernetes::Kubernetes, telemetry::Authorization};
 
 /// How long it is remembered that somebody may, or may not; as in Kubernetes.
 pub const DECISION_LASTS: Duration = Duration::from_secs(10);
@@ -48,22 +48,30 @@ pub(super) struct Access {
     slots_of_strangers: Semaphore,
     known: Cache<Digest, Decision>,
     complaint: Complaint,
+    counters: Arc<Authorization>,
 }
 
 impl Access {
-    pub(super) fn new(kubernetes: &Kubernetes, lasts: Duration) -> Self {
+    pub(super) fn new(
+        kubernetes: &Kubernetes,
+        lasts: Duration,
+        counters: &Arc<Authorization>,
+    ) -> Self {
         Self {
             api: Api::all(kubernetes.client()),
             slots: Semaphore::new(REVIEWS),
             slots_of_strangers: Semaphore::new(REVIEWS_OF_STRANGERS),
             known: Cache::builder().max_capacity(MAX_DECISIONS).time_to_live(lasts).build(),
             complaint: Complaint::of("cannot ask what those who read may, so that nobody may"),
+            counters: Arc::clone(counters),
         }
     }
 
     /// Whether somebody may, where that is remembered.
     pub(super) fn remembered(&self, reader: &Reader, question: &Question<'_>) -> Option<Decision> {
-        self.known.get(&question.digest(reader)).now_or_never().flatten()
+        let known = self.known.get(&question.digest(reader)).now_or_never().flatten();
+        self.counters.decisions.note(known.is_some());
+        known
     }
 
     /// Whether somebody may. Asks once for all who ask at the same time.
@@ -94,7 +102,7 @@ impl Access {
         let review = SubjectAccessReview { spec, ..SubjectAccessReview::default() };
         let slots =
             if user.is_in(UNAUTHENTICATED) { &self.slots_of_strangers } else { &self.slots };
-        let asked = review::ask(&self.api, slots, &review).await;
+        let asked = review::ask(&self.api, slots, &self.counters.access_reviews, &review).await;
         self.complaint.note(&asked);
         let status = asked?.status.unwrap_or_default();
         if status.allowed && status.denied != Some(true) {

@@ -29,6 +29,7 @@ use crate::{
     crowd::{Crowd, Full, Place},
     kubernetes::Kubernetes,
     pods,
+    telemetry::Authorization,
     tls::RELOAD_INTERVAL,
 };
 
@@ -96,7 +97,8 @@ pub struct Caller {
 }
 
 impl Collectors {
-    /// Those of a policy. Reads the files that it names for the first time.
+    /// Those of a policy, whose questions to Kubernetes are counted. Reads the files that it names for
+    /// the first time.
     ///
     /// # Errors
     ///
@@ -105,6 +107,7 @@ impl Collectors {
         policy: &Policy,
         kubernetes: Option<&Kubernetes>,
         pods: &pods::Shared,
+        counters: &Arc<Authorization>,
     ) -> Result<Self, PolicyError> {
         let Policy::Proved(wanted) = policy else { return Ok(Self::by(None, pods)) };
         let key = || token::random_key().ok_or(PolicyError::NoRandomNumbers);
@@ -117,7 +120,7 @@ impl Collectors {
                 .map_err(|problem| PolicyError::TokenDir { path: dir.clone(), problem })
         });
         let accounts = kubernetes.zip(wanted.accounts.as_ref()).map(|(kubernetes, accounts)| {
-            Ok(Accounts::new(kubernetes, key()?, accounts, wanted.by_namespace))
+            Ok(Accounts::new(kubernetes, key()?, accounts, wanted.by_namespace, counters))
         });
         let ways = Ways {
             certificates: certificates.transpose()?,

@@ -10,12 +10,16 @@ use std::{
     time::Duration,
 };
 
+use futures_util::TryFutureExt as _;
 use kube::{Api, Resource, api::PostParams};
 use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
 use tokio::{sync::Semaphore, time::sleep};
 
-use crate::kubernetes::{Refused, reason};
+use crate::{
+    kubernetes::{Refused, reason},
+    telemetry::Reviews,
+};
 
 /// The pause before the second attempt; each later one is 1.5 times as long, and each a fifth
 /// longer or shorter. With the deadline of a read there is time for three attempts.
@@ -54,12 +58,21 @@ impl Complaint {
 /// # Errors
 ///
 /// When it does not answer, or not what was asked.
-pub(super) async fn ask<K>(api: &Api<K>, slots: &Semaphore, review: &K) -> Result<K, Unanswered>
+pub(super) async fn ask<K>(
+    api: &Api<K>,
+    slots: &Semaphore,
+    counters: &Reviews,
+    review: &K,
+) -> Result<K, Unanswered>
 where
     K: Resource + Clone + Serialize + DeserializeOwned + Debug,
 {
     let parameters = PostParams::default();
-    let answer = patiently(slots, || api.create(&parameters, review)).await;
+    let attempt = || {
+        counters.asked.add();
+        api.create(&parameters, review).inspect_err(|_| counters.failed.add())
+    };
+    let answer = patiently(slots, attempt).await;
     answer.map_err(|error| Unanswered(reason(&error)))
 }
 

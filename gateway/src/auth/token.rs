@@ -20,7 +20,7 @@ use super::{
     review::{self, Complaint, Unanswered},
     user::Reader,
 };
-use crate::kubernetes::Kubernetes;
+use crate::{kubernetes::Kubernetes, telemetry::Authorization};
 
 /// How long it is remembered whose a token is, or that it is nobody's; as in Kubernetes.
 pub const TOKEN_LASTS: Duration = Duration::from_secs(10);
@@ -82,10 +82,16 @@ pub(super) struct Tokens {
     /// By digests that only this process can make. `None`: nobody's.
     known: Cache<Digest, Option<Arc<Reader>>>,
     complaint: Complaint,
+    counters: Arc<Authorization>,
 }
 
 impl Tokens {
-    pub(super) fn new(kubernetes: &Kubernetes, key: hmac::Key, lasts: Duration) -> Self {
+    pub(super) fn new(
+        kubernetes: &Kubernetes,
+        key: hmac::Key,
+        lasts: Duration,
+        counters: &Arc<Authorization>,
+    ) -> Self {
         Self {
             api: Api::all(kubernetes.client()),
             slots: Semaphore::new(TOKEN_REVIEWS),
@@ -93,6 +99,7 @@ impl Tokens {
             audience: None,
             known: Cache::builder().max_capacity(MAX_TOKENS).time_to_live(lasts).build(),
             complaint: Complaint::of("cannot ask whose tokens are, so that nobody may read by one"),
+            counters: Arc::clone(counters),
         }
     }
 
@@ -106,7 +113,9 @@ impl Tokens {
 
     /// Whose a token is, where that is remembered; inside, `None` is nobody's.
     pub(super) fn remembered(&self, token: &Token) -> Option<Option<Arc<Reader>>> {
-        self.known.get(&token.digest(&self.key)).now_or_never().flatten()
+        let known = self.known.get(&token.digest(&self.key)).now_or_never().flatten();
+        self.counters.tokens.note(known.is_some());
+        known
     }
 
     /// Whose a token is; `None`: nobody's. Asks once for all who ask at the same time.
@@ -126,7 +135,8 @@ impl Tokens {
         let audiences = own.map(|own| vec![own.clone()]);
         let spec = TokenReviewSpec { token: Some(token.0.clone()), audiences };
         let review = TokenReview { spec, ..TokenReview::default() };
-        let asked = review::ask(&self.api, &self.slots, &review).await;
+        let asked =
+            review::ask(&self.api, &self.slots, &self.counters.token_reviews, &review).await;
         self.complaint.note(&asked);
         let status = asked?.status.unwrap_or_default();
         // An API server that knows nothing of audiences names none, and has not looked.

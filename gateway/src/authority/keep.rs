@@ -171,6 +171,7 @@ impl<'a> Keep<'a> {
                     return false;
                 }
             };
+            self.authority.expiry.note(&pair);
             let own_ca = matches!(content, Content::Own(_));
             let first = Certificate::read(&String::from_utf8_lossy(&pair.cert));
             let until = first.map(|first| first.ends.to_string()).ok();

@@ -21,6 +21,7 @@ use crate::{
     crowd::Place,
     model::{Provenance, Standing},
     store::{ClaimError, Unpublished, Writer},
+    telemetry::OpenStream,
 };
 
 /// How long a stream may take to say hello.
@@ -46,6 +47,7 @@ pub(super) struct Session {
     ration: Ration,
     /// What follows the hello.
     open: Option<Open>,
+    _counted: OpenStream,
     /// Last, so that the connection goes after all that is of the stream.
     _occupied: Occupied,
 }
@@ -74,7 +76,9 @@ impl Session {
         let entry = connection.caller.enter().map_err(|refused| {
             let now = ingest.clock.now().instant;
             connection.caller.audit(None, None, &refused.to_string(), now);
-            status(&refused)
+            let status = status(&refused);
+            ingest.counters.refuse(status.code());
+            status
         })?;
         let (metadata, extensions, messages) = request.into_parts();
         let ration = extensions.get::<Ration>().cloned().unwrap_or_default();
@@ -88,6 +92,7 @@ impl Session {
             entry: Some(entry),
             ration,
             open: None,
+            _counted: ingest.counters.open(),
             _occupied: occupied,
         })
     }
@@ -213,13 +218,22 @@ impl Session {
         let open = self.open.as_mut().ok_or_else(no_hello)?;
         let received = self.ingest.clock.now();
         let sequence = sample.sequence;
-        let want_full = match open.report.apply(sample, open.writer.reporter(), received)? {
-            Applied::Gap => true,
+        let counters = &self.ingest.counters;
+        let applied = open.report.apply(sample, open.writer.reporter(), received);
+        let want_full = match applied.inspect_err(|_| counters.samples_refused.add())? {
+            Applied::Gap => {
+                counters.gaps.add();
+                true
+            }
             Applied::Snapshot(snapshot, provenance) => {
-                open.writer.publish(*snapshot).map_err(|error| match error {
-                    Unpublished::Replaced(_) => Status::aborted(error.to_string()),
-                    Unpublished::TooMuch(_) => Status::resource_exhausted(error.to_string()),
+                open.writer.publish(*snapshot).map_err(|error| {
+                    counters.samples_refused.add();
+                    match error {
+                        Unpublished::Replaced(_) => Status::aborted(error.to_string()),
+                        Unpublished::TooMuch(_) => Status::resource_exhausted(error.to_string()),
+                    }
                 })?;
+                counters.samples.add();
                 if let Some(provenance) = provenance {
                     let stored = self.ingest.clock.now().wall;
                     let told = Provenance { stored, ..Provenance::clone(&provenance) };

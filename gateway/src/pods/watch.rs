@@ -199,6 +199,7 @@ impl<'a> Watch<'a> {
     /// Notes an error, and says whether there was nothing else for [`MAX_OUTAGE`]. Where this watch
     /// has not brought a list either, what is known is too old then.
     fn is_outage(&mut self) -> bool {
+        self.pods.fail();
         let now = Instant::now();
         let since = *self.failing.get_or_insert(now);
         let is_outage = now.saturating_duration_since(since) >= MAX_OUTAGE;

@@ -15,7 +15,7 @@ use rustls::{
 use tokio::{sync::watch, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use super::{Names, Pair, TlsError, configure};
+use super::{Expiry, Names, Pair, TlsError, configure};
 
 /// How often the files are read again. The kubelet exchanges them by a symbolic link, which no
 /// watch on the files would notice.
@@ -55,7 +55,9 @@ impl Loader {
     pub fn load(self) -> Result<Certificate, TlsError> {
         let pair = self.read()?;
         let current = watch::Sender::new(self.configure(&pair)?);
-        Ok(Certificate { loader: self, pair, unreadable: false, current })
+        let expiry = Expiry::default();
+        expiry.note(&pair);
+        Ok(Certificate { loader: self, pair, unreadable: false, current, expiry })
     }
 
     fn read(&self) -> Result<Pair, TlsError> {
@@ -84,12 +86,18 @@ pub struct Certificate {
     /// Whether the files could not be read the last time.
     unreadable: bool,
     current: watch::Sender<Arc<ServerConfig>>,
+    expiry: Expiry,
 }
 
 impl Certificate {
     /// The configuration for the next handshake, now and after each exchange.
     pub fn current(&self) -> watch::Receiver<Arc<ServerConfig>> {
         self.current.subscribe()
+    }
+
+    /// When what is served with ends, now and after each exchange.
+    pub fn expiry(&self) -> Expiry {
+        self.expiry.clone()
     }
 
     /// Reads the files again and again until `stop`, and exchanges the configuration when they
@@ -131,6 +139,7 @@ impl Certificate {
         match self.loader.configure(&pair) {
             Ok(config) => {
                 self.current.send_replace(config);
+                self.expiry.note(&pair);
                 tracing::info!(cert = %self.loader.cert.display(), "serving with a new certificate");
             }
             Err(error) => kept(&error),

@@ -5,7 +5,7 @@ use std::{fs, path::Path, sync::Arc};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, date_time_ymd,
 };
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
@@ -31,8 +31,14 @@ impl TestCa {
     }
 
     pub(crate) fn leaf(&self) -> Leaf {
+        self.leaf_until(4096)
+    }
+
+    /// A certificate that ends with the first second of a year.
+    pub(crate) fn leaf_until(&self, year: i32) -> Leaf {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new([SERVER_NAME.to_owned()]).unwrap();
+        let mut params = CertificateParams::new([SERVER_NAME.to_owned()]).unwrap();
+        params.not_after = date_time_ymd(year, 1, 1);
         let cert = params.signed_by(&key, &self.0).unwrap().pem();
         Leaf { cert, key: key.serialize_pem() }
     }

@@ -74,6 +74,20 @@ async fn a_new_pair_is_adopted_while_the_gateway_runs() {
 }
 
 #[tokio::test]
+async fn the_end_of_the_certificate_that_is_served_with_is_known() {
+    let ca = TestCa::new();
+    let (dir, mut certificate) = loaded(&ca);
+    let expiry = certificate.expiry();
+    assert_eq!(expiry.not_after(), Some(67_090_118_400));
+    ca.leaf_until(2030).write(dir.path());
+    certificate.reload().await;
+    assert_eq!(expiry.not_after(), Some(1_893_456_000));
+    fs::write(dir.path().join("tls.crt"), "rubbish").unwrap();
+    certificate.reload().await;
+    assert_eq!(expiry.not_after(), Some(1_893_456_000), "the old one is kept");
+}
+
+#[tokio::test]
 async fn a_directory_that_is_exchanged_by_a_symbolic_link_is_followed() {
     let ca = TestCa::new();
     let dir = TempDir::new().unwrap();

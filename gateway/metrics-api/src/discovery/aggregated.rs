@@ -47,6 +47,7 @@ impl From<Aggregated> for Offer {
         Self {
             media_type: "application/json",
             transform: Some(["apidiscovery.k8s.io", name, KIND]),
+            version: None,
         }
     }
 }

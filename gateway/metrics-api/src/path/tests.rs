@@ -71,6 +71,8 @@ fn discovery_and_health_are_read() {
         ("/apis", Target::Groups),
         ("/openapi/v2", Target::OpenApiV2),
         ("/openapi/v3", Target::OpenApiV3),
+        ("/metrics", Target::Metrics),
+        ("/metrics/", Target::Metrics),
         ("/apis/custom.metrics.k8s.io", Target::Group(Group::Custom)),
         ("/apis/external.metrics.k8s.io", Target::Group(Group::External)),
         ("/healthz", Target::Health(Endpoint::Healthz, None)),
@@ -152,7 +154,7 @@ fn what_names_nothing_is_refused() {
         assert_eq!(parse(&format!("{PREFIX}{rest}")), Err(want), "of {rest}");
     }
     for path in [
-        "/metrics",
+        "/metrics/a",
         "/version/a",
         "/apis/apps",
         "/readyz/a/b",

@@ -19,6 +19,7 @@ use crate::{
     clock::Moment,
     kubernetes::Kubernetes,
     pods,
+    telemetry::Authorization,
 };
 
 /// What a service account's user name begins with; namespace and name follow.
@@ -51,10 +52,11 @@ impl Accounts {
         key: hmac::Key,
         policy: &AccountPolicy,
         by_namespace: bool,
+        counters: &Arc<Authorization>,
     ) -> Self {
         let audience = policy.audience.clone();
         Self {
-            tokens: Tokens::new(kubernetes, key, TOKEN_LASTS).of_collectors(&audience),
+            tokens: Tokens::new(kubernetes, key, TOKEN_LASTS, counters).of_collectors(&audience),
             audience,
             owners: Owners::new(kubernetes),
             by_namespace,

@@ -33,7 +33,8 @@ impl World {
             ..WayPolicy::default()
         };
         let policy = Policy::Proved(ways);
-        let collectors = Collectors::new(&policy, None, &pods::Shared::default()).unwrap();
+        let collectors =
+            Collectors::new(&policy, None, &pods::Shared::default(), &Arc::default()).unwrap();
         Self { ca, folder, collectors }
     }
 
@@ -125,7 +126,7 @@ async fn what_the_files_say_no_more_ends_what_they_have_let_in() {
 fn a_gateway_to_which_nobody_can_prove_anything_does_not_start() {
     let pods = pods::Shared::default();
     let nobody = Policy::Proved(WayPolicy::default());
-    let error = Collectors::new(&nobody, None, &pods).unwrap_err();
+    let error = Collectors::new(&nobody, None, &pods, &Arc::default()).unwrap_err();
     assert!(error.to_string().contains("--insecure-collectors"), "{error}");
     let missing = |authority: Option<&str>, token_dir: Option<&str>| {
         let ways = WayPolicy {
@@ -133,7 +134,9 @@ fn a_gateway_to_which_nobody_can_prove_anything_does_not_start() {
             token_dir: token_dir.map(Into::into),
             ..WayPolicy::default()
         };
-        Collectors::new(&Policy::Proved(ways), None, &pods).unwrap_err().to_string()
+        Collectors::new(&Policy::Proved(ways), None, &pods, &Arc::default())
+            .unwrap_err()
+            .to_string()
     };
     let error = missing(Some("/nonexistent"), None);
     assert!(error.starts_with("--collector-ca /nonexistent: it cannot be read"), "{error}");

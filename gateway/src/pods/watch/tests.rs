@@ -25,7 +25,7 @@ async fn a_burst_costs_few_states_and_loses_nothing() {
     let list = [Event::Init, Event::InitDone].into_iter();
     let burst = list.chain((0..10_000).map(|index| Event::Apply(pod(index))));
     let events = burst.map(|event| {
-        let state = shared.0.load_full();
+        let state = shared.newest.load_full();
         if !states.last().is_some_and(|last| Arc::ptr_eq(last, &state)) {
             states.push(state);
         }

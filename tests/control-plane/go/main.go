@@ -28,6 +28,7 @@ var parts = map[string]part{
 	"kubectl":                 {run: kubectl},
 	"ready":                   {run: ready, bound: true},
 	"conformance":             {run: conformance.Run},
+	"scrape":                  {run: scrape},
 }
 
 func main() {

@@ -14,7 +14,7 @@ use thiserror::Error;
 use crate::Go;
 
 /// The Go module, file by file.
-const SOURCES: [(&str, &str); 13] = [
+const SOURCES: [(&str, &str); 14] = [
     ("conformance/conformance.go", include_str!("../go/conformance/conformance.go")),
     ("conformance/discovery.go", include_str!("../go/conformance/discovery.go")),
     ("conformance/document.go", include_str!("../go/conformance/document.go")),
@@ -28,6 +28,7 @@ const SOURCES: [(&str, &str); 13] = [
     ("kwok.go", include_str!("../go/kwok.go")),
     ("main.go", include_str!("../go/main.go")),
     ("ready.go", include_str!("../go/ready.go")),
+    ("scrape.go", include_str!("../go/scrape.go")),
 ];
 
 /// What the parts say that they are; without it they have no version, and kubectl refuses them.

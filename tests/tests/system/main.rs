@@ -17,6 +17,7 @@ mod manifests;
 mod memory;
 mod namespace_sums;
 mod pods;
+mod prometheus;
 mod readers;
 mod restarts;
 mod services;

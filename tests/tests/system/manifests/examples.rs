@@ -145,3 +145,34 @@ fn target() -> Value {
         "name": minicluster["metadata"]["name"],
     })
 }
+
+#[test]
+fn prometheus_gets_the_right_that_its_page_needs_and_asks_where_the_gateway_is() {
+    let documents = parse("examples/prometheus.yaml");
+    let role = find(&documents, "ClusterRole", "fluxgauge-metrics-reader");
+    assert_eq!(role["rules"], json!([{"nonResourceURLs": ["/metrics"], "verbs": ["get"]}]));
+    let binding = find(&documents, "ClusterRoleBinding", "fluxgauge-metrics-reader");
+    assert_eq!(binding["roleRef"]["name"], role["metadata"]["name"]);
+    let config =
+        text(&find(&documents, "ConfigMap", "prometheus-fluxgauge")["data"]["fluxgauge.yml"]);
+    let config: Value = serde_saphyr::from_str(config).unwrap();
+    let [values, health] = &config["scrape_configs"].as_array().unwrap()[..] else {
+        panic!("{config}")
+    };
+    let base = read("base");
+    let service = find(&base, "Service", "fluxgauge-api");
+    let host = format!("{}.{}.svc", text(&service["metadata"]["name"]), namespace());
+    let port = &service["spec"]["ports"][0];
+    assert_eq!(values["static_configs"][0]["targets"][0], format!("{host}:{}", port["port"]));
+    assert_eq!(health["tls_config"]["server_name"], host);
+    assert_eq!(health["kubernetes_sd_configs"][0]["namespaces"]["names"], json!([namespace()]));
+    assert_eq!(health["relabel_configs"][0]["regex"], port["targetPort"]);
+    // Whose values these are is not replaced by where they were read.
+    assert_eq!(values["honor_labels"], true);
+    for (job, action) in [(values, "keep"), (health, "drop")] {
+        assert_eq!(job["scheme"], "https");
+        let relabel =
+            json!([{"source_labels": ["__name__"], "regex": "flux_.*", "action": action}]);
+        assert_eq!(job["metric_relabel_configs"], relabel);
+    }
+}

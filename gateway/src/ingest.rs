@@ -102,8 +102,7 @@ impl Telemetry for Streams {
                 Ok(Some(ack)) => Some((Ok(ack), Some(session))),
                 Ok(None) => None,
                 Err(status) => {
-                    session.ingest.counters.refuse(status.code());
-                    session.log_end(&status);
+                    session.note_end(&status);
                     Some((Err(status), None))
                 }
             }

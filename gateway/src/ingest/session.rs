@@ -250,8 +250,9 @@ impl Session {
         Ok(Ack { sequence, want_full, wishes: None })
     }
 
-    /// Writes down how a stream ended that its collector has not ended itself.
-    pub(super) fn log_end(&self, status: &Status) {
+    /// Counts a stream that its collector has not ended itself, and writes down how it ended.
+    pub(super) fn note_end(&self, status: &Status) {
+        self.ingest.counters.refuse(status.code());
         let who = match &self.open {
             Some(open) => Some(open.pass.who()),
             None => self.refused.as_ref().and_then(|refused| refused.who.as_deref()),

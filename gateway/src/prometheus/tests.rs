@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::{
-    model::{ClusterKey, Reporter, Series, SeriesMap, Snapshot, Source},
+    model::{ClusterKey, Reporter, Series, SeriesMap, Size, Snapshot, Source, Standing},
     pods::{self, Known, Pod, Pods},
     store::Store,
     telemetry::Form,
@@ -49,6 +49,7 @@ fn report(
         headless_service: None,
         flux_version: "0.88.0".into(),
         connected: now.instant,
+        standing: Standing::Unasked,
     });
     let sources = SOURCES.iter().zip(ages).map(|(origin, age)| Source {
         name: origin.name().into(),
@@ -62,6 +63,7 @@ fn report(
         sources: sources.collect(),
         instance: metrics(instance),
         broker: metrics(broker),
+        size: Size::default(),
     };
     writer.publish(snapshot).expect("the slot is its own");
 }
@@ -85,7 +87,8 @@ fn page_of(store: &Store, pods: &Pods, format: Format) -> String {
 /// The lines of MiniClusters, without those that say how old they are.
 fn values(store: &Store, pods: &Pods) -> Vec<String> {
     let page = page_of(store, pods, Format::Text);
-    let lines = page.lines().filter(|line| line.starts_with("flux_") && !line.contains("_age_"));
+    let lines =
+        page.lines().filter(|line| line.starts_with("flux_") && !line.contains("sample_age_"));
     lines.map(str::to_owned).collect()
 }
 

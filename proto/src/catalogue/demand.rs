@@ -1,0 +1,120 @@
+//! What waiting jobs need, and the size that an autoscaler should choose.
+
+use super::{
+    Metric,
+    Place::{self, Alone},
+    Scope::{Instance, InstanceAndQueue},
+    Source,
+    Unit::{self, Cores, Gpus, Jobs, NodeSeconds, Nodes, Seconds},
+};
+
+pub(super) const ROWS: &[Metric] = &[
+    // What waiting jobs need. A job counts while more nodes would help it: it is in SCHED, neither
+    // held nor in a stopped queue, its size is known, and the nodes that are neither drained nor
+    // torpid would hold it if nothing else ran.
+    Metric {
+        name: "cluster_size_desired",
+        unit: Nodes,
+        scope: Instance,
+        source: Source::Demand,
+        summable: false,
+        prometheus: Alone("cluster_size_desired"),
+        help: "The smallest MiniCluster size that holds every running job where it is and all \
+               waiting ones at once, at least cluster_size_min_safe; it falls as that one does.",
+    },
+    demand(
+        "pending_nodes_demand",
+        Alone("pending_nodes_demand"),
+        Nodes,
+        "Nodes that waiting jobs need, each job by itself: small jobs count a node each.",
+    ),
+    demand(
+        "pending_cores_demand",
+        Alone("pending_cores_demand"),
+        Cores,
+        "Cores that waiting jobs ask for; of whole nodes all.",
+    ),
+    demand(
+        "pending_gpus_demand",
+        Alone("pending_gpus_demand"),
+        Gpus,
+        "GPUs that waiting jobs ask for; of whole nodes all.",
+    ),
+    Metric {
+        summable: false,
+        ..demand(
+            "pending_nodes_max",
+            Alone("pending_nodes_max"),
+            Nodes,
+            "Nodes that the largest waiting job needs.",
+        )
+    },
+    Metric {
+        summable: false,
+        ..demand(
+            "pending_oldest_age_seconds",
+            Alone("pending_oldest_age_seconds"),
+            Seconds,
+            "Time since the oldest waiting job was submitted; 0 while none waits.",
+        )
+    },
+    demand(
+        "pending_backlog_node_seconds",
+        Alone("pending_backlog_node_seconds"),
+        NodeSeconds,
+        "Nodes × time limit, summed up over the waiting jobs that have a time limit.",
+    ),
+    demand(
+        "pending_unlimited_count",
+        Alone("jobs_pending_unlimited"),
+        Jobs,
+        "Waiting jobs without a time limit.",
+    ),
+    demand(
+        "job_held_count",
+        Alone("jobs_held"),
+        Jobs,
+        "Jobs in SCHED with priority 0, which demand nothing.",
+    ),
+    demand(
+        "job_stopped_count",
+        Alone("jobs_stopped"),
+        Jobs,
+        "Jobs in SCHED, not held, whose queue is stopped, which demand nothing.",
+    ),
+    demand(
+        "pending_unsized_count",
+        Alone("jobs_pending_unsized"),
+        Jobs,
+        "Jobs in SCHED whose size or whose ranks cannot be told, which count in no demand.",
+    ),
+    demand(
+        "pending_unsatisfiable_count",
+        Alone("jobs_pending_unsatisfiable"),
+        Jobs,
+        "Jobs in SCHED that the nodes which are neither drained nor torpid would not hold if \
+         nothing else ran, which count in no demand.",
+    ),
+    Metric {
+        name: "instance_idle_seconds",
+        unit: Seconds,
+        scope: Instance,
+        source: Source::Demand,
+        summable: false,
+        prometheus: Alone("instance_idle_seconds"),
+        help: "For how long there has been no active job, as far as the collector saw; 0 while \
+               there is one.",
+    },
+];
+
+const fn demand(name: &'static str, prometheus: Place, unit: Unit, help: &'static str) -> Metric {
+    Metric {
+        name,
+        unit,
+        scope: InstanceAndQueue,
+        source: Source::Demand,
+        summable: true,
+        prometheus,
+        help,
+    }
+}

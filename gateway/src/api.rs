@@ -34,7 +34,7 @@ use crate::{
     prometheus::{Own, Sources},
     query::{Rules, View},
     store::Store,
-    telemetry::{AUDIT_ID, Oldest},
+    telemetry::{self, AUDIT_ID, Oldest},
 };
 
 mod discovery;
@@ -231,7 +231,10 @@ struct Found {
 impl Found {
     fn into_response(self, encoding: Encoding) -> Response<Bytes> {
         let mut response = respond::document(encoding, self.body.into());
-        if let Some(oldest) = self.oldest {
+        // Extensions are allocated: only for those who look.
+        if let Some(oldest) = self.oldest
+            && telemetry::is_audited()
+        {
             response.extensions_mut().insert(Oldest(oldest));
         }
         response

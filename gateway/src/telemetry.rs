@@ -26,7 +26,7 @@ mod counters;
 mod export;
 mod spans;
 
-pub use audit::{AUDIT_ID, AUDIT_TARGET, Oldest, audit};
+pub use audit::{AUDIT_ID, AUDIT_TARGET, Oldest, audit, is_audited};
 pub use counters::{
     Authorization, Counter, DURATION_BOUNDS, Form, Lookups, OpenStream, Reads, Reviews, STATUSES,
     Streams,

@@ -20,6 +20,11 @@ const MAX_ID_BYTES: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Oldest(pub SystemTime);
 
+/// Whether anybody reads the lines.
+pub fn is_audited() -> bool {
+    tracing::enabled!(target: AUDIT_TARGET, tracing::Level::DEBUG)
+}
+
 /// Says who asked for what, what was answered, how long that took, and how old the answer is; no
 /// `user`: who asked is not known, or nobody asked. Costs one comparison while nobody listens, and
 /// then not even a look at the clock.

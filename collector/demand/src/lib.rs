@@ -53,6 +53,7 @@ mod instance;
 mod jobspec;
 mod packing;
 mod request;
+mod tolerance;
 
 pub use crate::{
     constraint::{Constraint, ConstraintError, MAX_HOSTS, MAX_TERMS},
@@ -63,4 +64,5 @@ pub use crate::{
     jobspec::{Jobspec, JobspecError},
     packing::MAX_VISITS,
     request::{Need, Nodes, Request},
+    tolerance::past_tolerance,
 };

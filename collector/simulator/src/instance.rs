@@ -309,7 +309,7 @@ impl Instance {
     }
 
     /// The cores and gpus of each rank that some job has.
-    pub(crate) fn allocated(&self) -> impl Iterator<Item = (u32, Idset, Idset)> + '_ {
+    pub fn allocated(&self) -> impl Iterator<Item = (u32, Idset, Idset)> + '_ {
         let taken = |ids: &[Option<JobId>]| -> Idset {
             (0..).zip(ids).filter(|(_, job)| job.is_some()).map(|(id, _)| id).collect()
         };

@@ -129,6 +129,8 @@ pub fn reading(
     }
     if let Some(size) = size {
         values.insert(Key::instance("cluster_size_desired"), size.into());
+        let past_tolerance = Key::instance("cluster_size_desired_past_tolerance");
+        values.insert(past_tolerance, flux_demand::past_tolerance(size).into());
     }
     values.insert(Key::instance("instance_idle_seconds"), count(idle.as_secs()));
     let unknown = demand.instance.gpus.is_none().then(|| {

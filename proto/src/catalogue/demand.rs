@@ -22,6 +22,16 @@ pub(super) const ROWS: &[Metric] = &[
         help: "The smallest MiniCluster size that holds every running job where it is and all \
                waiting ones at once, at least cluster_size_min_safe; it falls as that one does.",
     },
+    Metric {
+        name: "cluster_size_desired_past_tolerance",
+        unit: Nodes,
+        scope: Instance,
+        source: Source::Demand,
+        summable: false,
+        prometheus: Alone("cluster_size_desired_past_tolerance"),
+        help: "cluster_size_desired and up to a tenth more, so that an autoscaler whose tolerance is the \
+               usual 10 % grows to cluster_size_desired at least.",
+    },
     demand(
         "pending_nodes_demand",
         Alone("pending_nodes_demand"),

@@ -21,8 +21,8 @@ use crate::{
     identity::Identity,
     pace::PaceReader,
     sources::{
-        Context, demand, job_stats::JobStats, online::Online, queue_status, sched_status,
-        snapshots, state_machine,
+        self, Context, demand, job_stats::JobStats, online::Online, queue_status, sched_status,
+        snapshots,
     },
     state::{Board, Broker, Cause},
 };
@@ -110,7 +110,7 @@ async fn serve(context: Context, connection: Connection) -> String {
     context.board.met((*context.broker).clone());
     tokio::select! {
         why = connection => why.to_string(),
-        () = state_machine::follow(context.clone()) => "the source ended".to_owned(),
+        () = Box::pin(sources::broker::follow(context.clone())) => "the source ended".to_owned(),
         () = Box::pin(instance(&context)) => "the sources ended".to_owned(),
     }
 }

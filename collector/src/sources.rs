@@ -9,16 +9,16 @@
 //!  job_stats ──┐ changed              ┌──▶ board
 //!  online ─────┴────────▶ sched_status ──▶ queue_status ──▶ board
 //!                                     └──▶ demand ────────▶ board
-//!  state_machine ─────────────────────────▶ board
+//!  broker (five services) ────────────────▶ board
 //! ```
 
+pub(crate) mod broker;
 pub(crate) mod demand;
 pub(crate) mod job_stats;
 pub(crate) mod online;
 pub(crate) mod queue_status;
 pub(crate) mod sched_status;
 pub(crate) mod snapshots;
-pub(crate) mod state_machine;
 
 use std::{sync::Arc, time::Duration};
 

@@ -102,7 +102,7 @@ pub struct Broker {
 impl Broker {
     /// The sources that this broker's collector reports: rank 0 speaks for the instance.
     pub const fn sources(&self) -> &'static [Source] {
-        if self.rank == 0 { &Source::ALL } else { &[Source::Broker] }
+        if self.rank == 0 { &Source::ALL } else { &Source::OF_BROKER }
     }
 }
 
@@ -326,7 +326,7 @@ mod tests {
 
     #[test]
     fn a_worker_reports_its_broker_only() {
-        assert_eq!(Broker { rank: 2, ..lead() }.sources(), [Source::Broker]);
+        assert_eq!(Broker { rank: 2, ..lead() }.sources(), Source::OF_BROKER);
         assert_eq!(lead().sources(), Source::ALL);
     }
 }

@@ -27,18 +27,34 @@ pub enum Source {
     Demand,
     /// The state of the one broker: `state-machine.get`.
     Broker,
+    /// What the broker's process has used: `broker.rusage`.
+    Rusage,
+    /// The brokers below the one broker: `overlay.health`.
+    Overlay,
+    /// The modules of the one broker: `module.list`.
+    Modules,
+    /// The way to the lead broker: `broker.ping` there.
+    Lead,
 }
 
 impl Source {
     /// All sources, in the order in which samples list them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 10] = [
         Self::JobStats,
         Self::SchedStatus,
         Self::QueueStatus,
         Self::Online,
         Self::Demand,
         Self::Broker,
+        Self::Rusage,
+        Self::Overlay,
+        Self::Modules,
+        Self::Lead,
     ];
+
+    /// Those of the one broker, which every collector asks.
+    pub const OF_BROKER: [Self; 5] =
+        [Self::Broker, Self::Rusage, Self::Overlay, Self::Modules, Self::Lead];
 
     /// The name that the source has in samples and in error texts.
     pub const fn name(self) -> &'static str {
@@ -49,6 +65,10 @@ impl Source {
             Self::Online => "groups.get broker.online",
             Self::Demand => "job-list.list",
             Self::Broker => "state-machine.get",
+            Self::Rusage => "broker.rusage",
+            Self::Overlay => "overlay.health",
+            Self::Modules => "module.list",
+            Self::Lead => "broker.ping 0",
         }
     }
 }
@@ -81,8 +101,39 @@ pub enum Unit {
     NodeSeconds,
     /// Rank numbers, from 0.
     Rank,
+    /// Bytes.
+    Bytes,
+    /// Messages between brokers or their modules.
+    Messages,
     /// 1 for yes, 0 for no.
     Bool,
+}
+
+impl Unit {
+    /// What people call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Nodes => "nodes",
+            Self::Cores => "cores",
+            Self::Gpus => "GPUs",
+            Self::Jobs => "jobs",
+            Self::Seconds => "seconds",
+            Self::NodeSeconds => "node-seconds",
+            Self::Rank => "rank",
+            Self::Bytes => "bytes",
+            Self::Messages => "messages",
+            Self::Bool => "1 or 0",
+        }
+    }
+}
+
+/// How a value changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Up and down.
+    Gauge,
+    /// Only up, until what is counted starts anew.
+    Counter,
 }
 
 /// What a metric means.
@@ -94,6 +145,8 @@ pub struct Metric {
     pub unit: Unit,
     /// What it describes.
     pub scope: Scope,
+    /// How it changes.
+    pub kind: Kind,
     /// The Flux service that it rests on. Series of a queue rest on [`Source::QueueStatus`] where
     /// this says [`Source::SchedStatus`].
     pub source: Source,
@@ -146,8 +199,9 @@ const fn joined<const ROWS: usize>() -> [Metric; ROWS] {
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::BTreeSet, fmt::Write as _, fs};
+
     use super::*;
-    use std::collections::BTreeSet;
 
     #[test]
     fn every_name_is_unique_and_fits_a_url_segment() {
@@ -160,6 +214,34 @@ mod tests {
                 metric.name
             );
             assert!(metric.help.ends_with('.'), "the help of {} is not a sentence", metric.name);
+        }
+    }
+
+    /// What comes before the table in the document.
+    const MARK: &str = "<!-- made from proto/src/catalogue -->\n";
+
+    #[test]
+    fn the_table_for_people_has_every_metric() {
+        let mut table =
+            "\n| metric | of | unit | Flux service | meaning |\n| --- | --- | --- | --- | --- |\n"
+                .to_owned();
+        for Metric { name, unit, scope, kind, source, help, .. } in CATALOGUE {
+            let scope = match scope {
+                Scope::Instance => "instance",
+                Scope::InstanceAndQueue => "instance, queue",
+                Scope::Broker => "broker",
+            };
+            let kind = if *kind == Kind::Counter { ", counted up" } else { "" };
+            let (unit, source) = (unit.name(), source.name());
+            writeln!(table, "| `{name}` | {scope} | {unit}{kind} | `{source}` | {help} |").unwrap();
+        }
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/metrics.md");
+        let text = fs::read_to_string(path).unwrap();
+        let (prose, _) = text.split_once(MARK).expect("the mark before the table");
+        let made = format!("{prose}{MARK}{table}");
+        if made != text {
+            fs::write(path, made).unwrap();
+            panic!("{path} was not what the code says and is rewritten: look at it and commit it");
         }
     }
 

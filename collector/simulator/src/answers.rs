@@ -3,6 +3,8 @@
 //! Keys stand in the order in which a real broker prints them. Pure: [`crate::services`] decides
 //! who may ask what and where.
 
+pub(crate) mod broker;
+
 use std::collections::BTreeMap;
 
 use flux_client::Idset;

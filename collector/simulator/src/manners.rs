@@ -115,6 +115,16 @@ impl Release {
         self.minor >= 72
     }
 
+    /// Whether guests may ask what a broker's process has used.
+    pub(crate) const fn guests_read_usage(self) -> bool {
+        self.minor >= 53
+    }
+
+    /// Whether modules are listed under the name of today.
+    pub(crate) const fn lists_modules(self) -> bool {
+        self.minor >= 72
+    }
+
     /// An answer to a ping names the rank.
     pub(crate) const fn ping_has_rank(self) -> bool {
         self.minor >= 50

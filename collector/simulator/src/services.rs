@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     answers::{
         Config, HOST_PREFIX, JobListStats, JobManagerStats, JobStats, ResourceStatus, SchedStatus,
-        hostlist,
+        broker, hostlist,
     },
     instance::JobId,
     job_list,
@@ -117,6 +117,14 @@ impl Question<'_> {
         match (service, method) {
             ("attr", "get") => self.attribute(),
             ("broker", "ping") => self.ping(),
+            ("broker", "rusage") => {
+                self.owner_unless(release.guests_read_usage())?;
+                Ok(json(&broker::Usage::of_any()))
+            }
+            ("overlay", "health") => Ok(json(&broker::Health::of(world, rank))),
+            ("module", "list") if release.lists_modules() => {
+                Ok(json(&broker::Modules::idle(&MODULES)))
+            }
             ("state-machine", "get") => {
                 Ok(json(&StateMachine { state: &world.state, duration: world.uptime() }))
             }

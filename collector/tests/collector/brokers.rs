@@ -282,6 +282,8 @@ async fn a_worker_reports_its_broker_and_nothing_of_the_instance() {
     let pod = Pod::start(&simulator.endpoint(1).unwrap(), [gateway.address]);
     let heard = gateway.until("its rank", |heard| heard.value("broker_rank") == Some(1.0)).await;
     assert!(heard.values().keys().all(|(metric, _)| metric.starts_with("broker_")));
-    assert_eq!(heard.samples.last().unwrap().sources.len(), 1);
+    let sources = &heard.samples.last().unwrap().sources;
+    let names = sources.iter().map(|source| source.name.as_str());
+    assert!(names.eq(Source::OF_BROKER.iter().map(|source| source.name())), "{sources:?}");
     pod.stop().await;
 }

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use fluxgauge_proto::catalogue::{self, CATALOGUE, Scope, Unit};
+use fluxgauge_proto::catalogue::{self, CATALOGUE, Scope};
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
     header::{CACHE_CONTROL, EXPIRES, VARY},
@@ -104,16 +104,7 @@ fn metrics() -> Metrics {
 }
 
 fn describe(metric: &catalogue::Metric) -> Metric {
-    let unit = match metric.unit {
-        Unit::Nodes => "nodes",
-        Unit::Cores => "cores",
-        Unit::Gpus => "GPUs",
-        Unit::Jobs => "jobs",
-        Unit::Seconds => "seconds",
-        Unit::NodeSeconds => "node-seconds",
-        Unit::Rank => "rank",
-        Unit::Bool => "1 or 0",
-    };
+    let unit = metric.unit.name();
     Metric { name: metric.name.to_owned(), help: format!("{} Unit: {unit}.", metric.help) }
 }
 

@@ -66,7 +66,11 @@ pub(super) fn known(of_brokers: bool) -> Vec<Family> {
             Place::In(family, value) => (family.name, family.label, value, family.help),
             Place::Same(_) => continue,
         };
-        let family = Family::new(name, label, help.to_owned(), Kind::Gauge);
+        let kind = match metric.kind {
+            catalogue::Kind::Gauge => Kind::Gauge,
+            catalogue::Kind::Counter => Kind::Counter,
+        };
+        let family = Family::new(name, label, help.to_owned(), kind);
         let member = (metric.name.to_owned(), value);
         match families.iter_mut().find(|known| known.name == family.name) {
             Some(known) => known.metrics.push(member),

@@ -1,31 +1,105 @@
 //! One broker, hence one pod.
 
 use super::{
+    Kind::{self, Counter, Gauge},
     Metric,
     Place::Alone,
     Scope::Broker,
-    Source,
-    Unit::{self, Seconds},
+    Source::{self, Lead, Modules, Overlay, Rusage},
+    Unit::{self, Bool, Bytes, Messages, Nodes, Rank, Seconds},
 };
 
 pub(super) const ROWS: &[Metric] = &[
-    broker(
-        "broker_up",
-        Unit::Bool,
-        true,
-        "1 while the broker answers and is in state `run`, else 0.",
-    ),
-    broker("broker_rank", Unit::Rank, false, "The rank of the broker in its instance."),
-    broker("broker_state_seconds", Seconds, false, "Time since the broker entered its state."),
-    broker(
+    Metric {
+        summable: true,
+        ..state("broker_up", Bool, "1 while the broker answers and is in state `run`, else 0.")
+    },
+    state("broker_rank", Rank, "The rank of the broker in its instance."),
+    state("broker_state_seconds", Seconds, "Time since the broker entered its state."),
+    state(
         "broker_rpc_rtt_seconds",
         Seconds,
-        false,
         "Round trip of the last request to the broker over its local socket.",
+    ),
+    of(
+        Lead,
+        "broker_rpc_rtt_root_seconds",
+        "broker_rpc_rtt_root_seconds",
+        Seconds,
+        Gauge,
+        "Round trip of the last request to the lead broker, over the local socket and the overlay network.",
+    ),
+    of(
+        Rusage,
+        "broker_cpu_user_seconds_total",
+        "broker_cpu_user_seconds",
+        Seconds,
+        Counter,
+        "Time on processors of the broker's process in its own code, since it started.",
+    ),
+    of(
+        Rusage,
+        "broker_cpu_system_seconds_total",
+        "broker_cpu_system_seconds",
+        Seconds,
+        Counter,
+        "Time on processors of the broker's process in the kernel, since it started.",
+    ),
+    of(
+        Rusage,
+        "broker_memory_max_bytes",
+        "broker_memory_max_bytes",
+        Bytes,
+        Gauge,
+        "The most memory that was resident of the broker's process at once, since it started.",
+    ),
+    of(
+        Overlay,
+        "broker_overlay_degraded",
+        "broker_overlay_degraded",
+        Bool,
+        Gauge,
+        "1 while a broker below this one in the overlay network is lost, else 0; those that have not come \
+         yet are not lost.",
+    ),
+    of(
+        Overlay,
+        "broker_overlay_children_count",
+        "broker_overlay_children",
+        Nodes,
+        Gauge,
+        "Brokers that are directly below this one in the overlay network, connected or not.",
+    ),
+    of(
+        Overlay,
+        "broker_overlay_children_online_count",
+        "broker_overlay_children_online",
+        Nodes,
+        Gauge,
+        "Those of them that are connected.",
+    ),
+    of(
+        Modules,
+        "broker_module_queue_max",
+        "broker_module_queue_max",
+        Messages,
+        Gauge,
+        "Messages that wait to or from the module of the broker that has most of them.",
     ),
 ];
 
-const fn broker(name: &'static str, unit: Unit, summable: bool, help: &'static str) -> Metric {
-    let prometheus = Alone(name);
-    Metric { name, unit, scope: Broker, source: Source::Broker, summable, prometheus, help }
+const fn state(name: &'static str, unit: Unit, help: &'static str) -> Metric {
+    of(Source::Broker, name, name, unit, Gauge, help)
+}
+
+const fn of(
+    source: Source,
+    name: &'static str,
+    place: &'static str,
+    unit: Unit,
+    kind: Kind,
+    help: &'static str,
+) -> Metric {
+    let prometheus = Alone(place);
+    Metric { name, unit, scope: Broker, kind, source, summable: false, prometheus, help }
 }

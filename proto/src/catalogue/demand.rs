@@ -1,6 +1,7 @@
 //! What waiting jobs need, and the size that an autoscaler should choose.
 
 use super::{
+    Kind::Gauge,
     Metric,
     Place::{self, Alone},
     Scope::{Instance, InstanceAndQueue},
@@ -16,6 +17,7 @@ pub(super) const ROWS: &[Metric] = &[
         name: "cluster_size_desired",
         unit: Nodes,
         scope: Instance,
+        kind: Gauge,
         source: Source::Demand,
         summable: false,
         prometheus: Alone("cluster_size_desired"),
@@ -26,6 +28,7 @@ pub(super) const ROWS: &[Metric] = &[
         name: "cluster_size_desired_past_tolerance",
         unit: Nodes,
         scope: Instance,
+        kind: Gauge,
         source: Source::Demand,
         summable: false,
         prometheus: Alone("cluster_size_desired_past_tolerance"),
@@ -109,6 +112,7 @@ pub(super) const ROWS: &[Metric] = &[
         name: "instance_idle_seconds",
         unit: Seconds,
         scope: Instance,
+        kind: Gauge,
         source: Source::Demand,
         summable: false,
         prometheus: Alone("instance_idle_seconds"),
@@ -122,6 +126,7 @@ const fn demand(name: &'static str, prometheus: Place, unit: Unit, help: &'stati
         name,
         unit,
         scope: InstanceAndQueue,
+        kind: Gauge,
         source: Source::Demand,
         summable: true,
         prometheus,

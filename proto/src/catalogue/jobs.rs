@@ -1,6 +1,7 @@
 //! Jobs by state and outcome.
 
 use super::{
+    Kind::Gauge,
     Metric,
     Place::{self, In},
     Scope::{self, Instance, InstanceAndQueue},
@@ -76,5 +77,14 @@ pub(super) const ROWS: &[Metric] = &[
 ];
 
 const fn jobs(name: &'static str, prometheus: Place, scope: Scope, help: &'static str) -> Metric {
-    Metric { name, unit: Jobs, scope, source: Source::JobStats, summable: true, prometheus, help }
+    Metric {
+        name,
+        unit: Jobs,
+        scope,
+        kind: Gauge,
+        source: Source::JobStats,
+        summable: true,
+        prometheus,
+        help,
+    }
 }

@@ -1,6 +1,7 @@
 //! Nodes, cores and GPUs: what there is, what is up, what is allocated.
 
 use super::{
+    Kind::Gauge,
     Metric,
     Place::{self, Alone, In, Same},
     Scope::{Instance, InstanceAndQueue},
@@ -61,6 +62,7 @@ pub(super) const ROWS: &[Metric] = &[
         name: "cluster_size_min_safe",
         unit: Nodes,
         scope: Instance,
+        kind: Gauge,
         source: Source::SchedStatus,
         summable: false,
         prometheus: Alone("cluster_size_min_safe"),
@@ -71,6 +73,7 @@ pub(super) const ROWS: &[Metric] = &[
         name: "node_online_count",
         unit: Nodes,
         scope: Instance,
+        kind: Gauge,
         source: Source::Online,
         summable: true,
         prometheus: In(&BROKERS, "online"),
@@ -80,6 +83,7 @@ pub(super) const ROWS: &[Metric] = &[
         name: "node_offline_count",
         unit: Nodes,
         scope: Instance,
+        kind: Gauge,
         source: Source::Online,
         summable: true,
         prometheus: In(&BROKERS, "offline"),
@@ -104,6 +108,7 @@ const fn resource(name: &'static str, prometheus: Place, unit: Unit, help: &'sta
         name,
         unit,
         scope: InstanceAndQueue,
+        kind: Gauge,
         source: Source::SchedStatus,
         summable: true,
         prometheus,

@@ -59,7 +59,7 @@ async fn a_full_sample_is_followed_by_what_changed() {
     assert_eq!(names(&delta.series), [("node_online_count", 4.0)]);
 
     let idle = stream.next();
-    assert_eq!((idle.series.len(), idle.removed.len(), idle.sources.len()), (0, 0, 6));
+    assert_eq!((idle.series.len(), idle.removed.len(), idle.sources.len()), (0, 0, 10));
 }
 
 #[tokio::test(start_paused = true)]

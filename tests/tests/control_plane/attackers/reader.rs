@@ -64,6 +64,12 @@ async fn a_reader_without_rights_learns_nothing_of_a_namespace() {
         })
         .await;
 
+    // It is ready once every collector has had the time to report.
+    eventually("the gateway is ready", async || {
+        let answer = direct.get("/readyz?verbose").await;
+        if answer.status == 200 { Ok(()) } else { Err(answer.body) }
+    })
+    .await;
     // What everybody may read names no object.
     for path in [
         "/apis/custom.metrics.k8s.io/v1beta2",

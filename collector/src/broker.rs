@@ -21,8 +21,8 @@ use crate::{
     identity::Identity,
     pace::PaceReader,
     sources::{
-        self, Context, demand, job_stats::JobStats, online::Online, queue_status, sched_status,
-        snapshots,
+        self, Context, demand, job_stats::JobStats, journal, online::Online, queue_status,
+        resource_journal, sched_status, snapshots, statuses,
     },
     state::{Board, Broker, Cause},
 };
@@ -62,6 +62,7 @@ enum MeetError {
 pub(crate) async fn follow(search: Search, board: Board, pace: PaceReader) -> Infallible {
     let mut backoff = Backoff::new();
     let mut said = String::new();
+    let mut connections = 0;
     loop {
         match search.meet().await {
             Ok((client, connection, broker)) => {
@@ -84,7 +85,9 @@ pub(crate) async fn follow(search: Search, board: Board, pace: PaceReader) -> In
                     broker: Arc::new(broker),
                     changes: watch::Sender::new(Cause::now("start")),
                     hold_down: search.hold_down,
+                    reconnects: connections,
                 };
+                connections += 1;
                 let why = serve(context, connection).await;
                 warn!(reason = %why, "the broker is gone; all of its metrics are absent");
                 board.lost(&format!("no broker: {why}"));
@@ -121,12 +124,16 @@ async fn instance(context: &Context) {
         return std::future::pending().await;
     }
     let (resources, latest) = watch::channel(Err("not answered yet".to_owned()));
+    let (writer, journal) = journal::channel();
     tokio::join!(
-        snapshots::follow(JobStats, context.clone()),
+        journal::follow(context.clone(), writer, journal.clone()),
+        resource_journal::follow(context.clone()),
+        snapshots::follow(JobStats::new(journal.clone()), context.clone()),
         snapshots::follow(Online { size: context.broker.size }, context.clone()),
-        sched_status::follow(context.clone(), resources),
+        sched_status::follow(context.clone(), journal.clone(), resources),
         queue_status::follow(context.clone(), latest.clone()),
-        demand::follow(context.clone(), latest),
+        statuses::follow(context, &latest),
+        demand::follow(context.clone(), journal, latest.clone()),
     );
 }
 

@@ -17,6 +17,7 @@
 //!
 //! - [`args`]: flags and environment, checked once; [`identity`]: who reports.
 //! - `broker`: the connection to the broker; `sources`: one module for each service that is asked.
+//! - [`journal`]: the active jobs, kept by events, pure.
 //! - [`metrics`]: from answers to values, pure; [`state`]: all that is known, written by the sources.
 //! - [`uplink`]: the streams; [`pace`]: how often, as the gateways wish.
 //! - `lifecycle`: when to end; [`process`]: from arguments to an exit status.
@@ -45,6 +46,7 @@ mod backoff;
 mod broker;
 mod chain;
 pub mod identity;
+pub mod journal;
 mod lifecycle;
 pub mod metrics;
 pub mod pace;

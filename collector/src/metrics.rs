@@ -10,19 +10,23 @@ pub mod jobs;
 pub mod online;
 pub mod queues;
 #[cfg(test)]
-mod recorded;
+pub(crate) mod recorded;
 pub mod resources;
+pub mod status;
 pub mod waiting;
+pub mod window;
 
 use std::sync::Arc;
 
-use fluxgauge_proto::limits::MAX_NAME_BYTES;
-
 use crate::state::Values;
 
-/// Queues whose series are reported. Each has at most 38 (10 of jobs, 17 of resources, 11 of what
-/// waiting jobs need), so that 64 of them and the instance's own stay below [`fluxgauge_proto::limits::MAX_SERIES`].
+/// Queues whose series are reported. Each has at most 51 (14 of jobs, 22 of resources, 13 of what
+/// waiting jobs need, 2 of its own state), so that 64 of them and the instance's own stay below
+/// [`fluxgauge_proto::limits::MAX_SERIES`].
 pub const MAX_QUEUES: usize = 64;
+
+/// Bytes of a queue's name, so that the largest sample fits into a message.
+pub const MAX_QUEUE_BYTES: usize = 128;
 
 /// An answer that is not what Flux documents.
 #[derive(Debug, thiserror::Error)]
@@ -31,22 +35,22 @@ pub struct Unreadable(#[from] serde_json::Error);
 
 /// A number that JSON gave, as a value.
 #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-const fn count(number: u64) -> f64 {
+pub(crate) const fn count(number: u64) -> f64 {
     number as f64
 }
 
 /// Why no queue of these can be reported, if so: a part of them would look like all of them.
-fn too_many_queues(queues: usize) -> Option<String> {
+pub(crate) fn too_many_queues(queues: usize) -> Option<String> {
     (queues > MAX_QUEUES).then(|| {
         format!("{queues} queues are over the limit of {MAX_QUEUES}: no queue is reported")
     })
 }
 
 /// The name as a label, unless it is too long for one.
-fn queue_label(name: &str) -> Result<Arc<str>, String> {
-    if name.len() > MAX_NAME_BYTES {
+pub(crate) fn queue_label(name: &str) -> Result<Arc<str>, String> {
+    if name.len() > MAX_QUEUE_BYTES {
         return Err(format!(
-            "a queue's name of {} bytes is over the limit of {MAX_NAME_BYTES}: it is not reported",
+            "a queue's name of {} bytes is over the limit of {MAX_QUEUE_BYTES}: it is not reported",
             name.len()
         ));
     }

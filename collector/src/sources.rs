@@ -6,21 +6,33 @@
 //! reason; no answer at all lets its values age until a gateway refuses them.
 //!
 //! ```text
-//!  job_stats ──┐ changed              ┌──▶ board
-//!  online ─────┴────────▶ sched_status ──▶ queue_status ──▶ board
-//!                                     └──▶ demand ────────▶ board
-//!  broker (five services) ────────────────▶ board
+//!  journal ──┬──────────▶ job_stats ─────────────────────▶ board
+//!            ├──────────▶ sched_status ──┬────────────────▶ board
+//!            └──────────▶ demand ────────│────────────────▶ board
+//!  online ───────────┐ changed           ├▶ queue_status ──▶ board
+//!  resource_journal ─┴─▶ sched_status ───┼▶ demand
+//!                                        └▶ statuses (three services) ▶ board
+//!  broker (a row for each service) ───────────────────────▶ board
 //! ```
+//!
+//! The journal has every event of every job, where it can be followed; without it a change in
+//! job_stats has the resources, and with them what waiting jobs need, asked for anew.
 
 pub(crate) mod broker;
 pub(crate) mod demand;
 pub(crate) mod job_stats;
+pub(crate) mod journal;
 pub(crate) mod online;
 pub(crate) mod queue_status;
+pub(crate) mod resource_journal;
 pub(crate) mod sched_status;
 pub(crate) mod snapshots;
+pub(crate) mod statuses;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use bytes::Bytes;
 use flux_client::{Client, Errno, RpcError};
@@ -32,6 +44,7 @@ use tokio::{
 };
 
 use crate::{
+    backoff::Backoff,
     metrics::Unreadable,
     pace::PaceReader,
     state::{Board, Broker, Cause, Reading},
@@ -58,6 +71,14 @@ pub(crate) struct Context {
     pub(crate) changes: watch::Sender<Cause>,
     /// For how long ranks are idle before a size falls below them.
     pub(crate) hold_down: Duration,
+    /// Connections to the broker before this one.
+    pub(crate) reconnects: u32,
+}
+
+/// By the clock of the broker's node, which is this pod's: Flux dates submissions by it.
+#[expect(clippy::disallowed_methods, reason = "the edge: this is where the clock is taken")]
+fn epoch_seconds() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since: Duration| since.as_secs_f64())
 }
 
 /// Why there is no answer.
@@ -115,10 +136,10 @@ impl Context {
         }
     }
 
-    /// The source says this now, because of `topic`, which is told to the sources that follow.
-    fn publish(&self, source: Source, topic: &'static str, reading: Reading) {
-        let cause = Cause::now(topic);
-        if self.board.answered(source, cause.at, reading, cause) {
+    /// The source says this now, because of a message, which is told to the sources that follow; it was
+    /// `proved` by the last answer.
+    fn publish(&self, source: Source, cause: Cause, proved: Instant, reading: Reading) {
+        if self.board.answered(source, proved, reading, cause) {
             self.changes.send_replace(cause);
         }
     }
@@ -132,6 +153,14 @@ impl Context {
 }
 
 impl Failure {
+    /// Waits until it is time to ask again.
+    pub(crate) async fn wait(&self, backoff: &mut Backoff) {
+        match self {
+            Self::NoService(_) => backoff.wait_for_service().await,
+            Self::Refused(_) | Self::Answered(_) | Self::Silent => backoff.wait().await,
+        }
+    }
+
     /// What was answered, if anything was.
     pub(crate) fn reason(&self) -> Option<&str> {
         match self {

@@ -1,7 +1,7 @@
 FROM rust:1-bookworm AS build
 WORKDIR /src
 COPY . .
-RUN RUSTFLAGS="-C target-feature=+crt-static" cargo build --locked --profile collector \
+RUN RUSTFLAGS="-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs" cargo build --locked --profile collector \
       -p fluxgauge-collector --target "$(rustc -vV | sed -n 's/^host: //p')" \
  && cp target/*/collector/fluxgauge-collector /fluxgauge-collector
 

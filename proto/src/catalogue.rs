@@ -8,7 +8,10 @@ mod broker;
 mod demand;
 mod jobs;
 pub mod prometheus;
+mod queues;
 mod resources;
+
+use std::{collections::HashMap, sync::LazyLock};
 
 use prometheus::Place;
 
@@ -23,6 +26,12 @@ pub enum Source {
     QueueStatus,
     /// The brokers that are online: `groups.get` of `broker.online`.
     Online,
+    /// What was decided about ranks: `resource.status`.
+    ResourceStatus,
+    /// Whether queues take jobs, and start them: `job-manager.queue-status`.
+    Queues,
+    /// What the scheduler was asked for: `job-manager.alloc-query`.
+    AllocQuery,
     /// What waiting jobs need: `job-list.list`, and the services that say where they may run.
     Demand,
     /// The state of the one broker: `state-machine.get`.
@@ -35,26 +44,42 @@ pub enum Source {
     Modules,
     /// The way to the lead broker: `broker.ping` there.
     Lead,
+    /// What the broker waits for from its neighbours: `overlay.stats-get`.
+    OverlayStats,
+    /// The pulse of the instance as it arrives at the one broker: the event `heartbeat.pulse`.
+    Heartbeat,
 }
 
 impl Source {
     /// All sources, in the order in which samples list them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 15] = [
         Self::JobStats,
         Self::SchedStatus,
         Self::QueueStatus,
         Self::Online,
+        Self::ResourceStatus,
+        Self::Queues,
+        Self::AllocQuery,
         Self::Demand,
         Self::Broker,
         Self::Rusage,
         Self::Overlay,
         Self::Modules,
         Self::Lead,
+        Self::OverlayStats,
+        Self::Heartbeat,
     ];
 
     /// Those of the one broker, which every collector asks.
-    pub const OF_BROKER: [Self; 5] =
-        [Self::Broker, Self::Rusage, Self::Overlay, Self::Modules, Self::Lead];
+    pub const OF_BROKER: [Self; 7] = [
+        Self::Broker,
+        Self::Rusage,
+        Self::Overlay,
+        Self::Modules,
+        Self::Lead,
+        Self::OverlayStats,
+        Self::Heartbeat,
+    ];
 
     /// The name that the source has in samples and in error texts.
     pub const fn name(self) -> &'static str {
@@ -63,12 +88,17 @@ impl Source {
             Self::SchedStatus => "resource.sched-status",
             Self::QueueStatus => "resource.sched-status by queue",
             Self::Online => "groups.get broker.online",
+            Self::ResourceStatus => "resource.status",
+            Self::Queues => "job-manager.queue-status",
+            Self::AllocQuery => "job-manager.alloc-query",
             Self::Demand => "job-list.list",
             Self::Broker => "state-machine.get",
             Self::Rusage => "broker.rusage",
             Self::Overlay => "overlay.health",
             Self::Modules => "module.list",
             Self::Lead => "broker.ping 0",
+            Self::OverlayStats => "overlay.stats-get",
+            Self::Heartbeat => "heartbeat.pulse",
         }
     }
 }
@@ -105,6 +135,12 @@ pub enum Unit {
     Bytes,
     /// Messages between brokers or their modules.
     Messages,
+    /// How often something happened.
+    Times,
+    /// Jobs in a second.
+    JobsPerSecond,
+    /// A part of the whole, from 0 to 1.
+    Ratio,
     /// 1 for yes, 0 for no.
     Bool,
 }
@@ -122,6 +158,9 @@ impl Unit {
             Self::Rank => "rank",
             Self::Bytes => "bytes",
             Self::Messages => "messages",
+            Self::Times => "times",
+            Self::JobsPerSecond => "jobs/second",
+            Self::Ratio => "0 to 1",
             Self::Bool => "1 or 0",
         }
     }
@@ -152,6 +191,9 @@ pub struct Metric {
     pub source: Source,
     /// Whether the sum over MiniClusters means something.
     pub summable: bool,
+    /// Over how many seconds before it was proved the value is an average; `None`: it is of one
+    /// moment.
+    pub window: Option<u32>,
     /// Where Prometheus has it.
     pub prometheus: Place,
     /// One sentence for people.
@@ -163,14 +205,17 @@ pub const QUEUE_LABEL: &str = "queue";
 
 /// Finds a metric by name.
 pub fn find(name: &str) -> Option<&'static Metric> {
-    CATALOGUE.iter().find(|metric| metric.name == name)
+    static BY_NAME: LazyLock<HashMap<&str, &Metric>> =
+        LazyLock::new(|| CATALOGUE.iter().map(|metric| (metric.name, metric)).collect());
+    BY_NAME.get(name).copied()
 }
 
 /// The table, in the order in which people read it.
 pub const CATALOGUE: &[Metric] = &joined::<{ rows() }>();
 
 /// Its parts, one a file.
-const PARTS: &[&[Metric]] = &[jobs::ROWS, resources::ROWS, demand::ROWS, broker::ROWS];
+const PARTS: &[&[Metric]] =
+    &[jobs::ROWS, queues::ROWS, resources::ROWS, demand::ROWS, broker::ROWS];
 
 #[expect(clippy::indexing_slicing, reason = "the compiler runs it, and says so if it panics")]
 const fn rows() -> usize {
@@ -209,8 +254,11 @@ mod tests {
         for metric in CATALOGUE {
             assert!(seen.insert(metric.name), "{} stands twice", metric.name);
             assert!(
-                metric.name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'),
-                "{} has another character than a-z and _",
+                metric
+                    .name
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'),
+                "{} has another character than a-z, 0-9 and _",
                 metric.name
             );
             assert!(metric.help.ends_with('.'), "the help of {} is not a sentence", metric.name);

@@ -5,15 +5,15 @@
 
 use std::time::Duration;
 
-/// Bytes of one encoded message, either way. A full sample of [`MAX_SERIES`] series at about
-/// 100 bytes each is 400 KiB.
+/// Bytes of one encoded message, either way. A full sample of [`MAX_SERIES`] series with queues of
+/// 128 bytes is 900 KiB.
 pub const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
 
-/// Series that one stream may hold: 64 queues with 40 series each, and room for the instance and
+/// Series that one stream may hold: 64 queues with 55 series each, and room for the instance and
 /// the broker.
 pub const MAX_SERIES: usize = 4096;
 
-/// Sources that one sample may name; there are about ten.
+/// Sources that one sample may name; there are fifteen.
 pub const MAX_SOURCES: usize = 64;
 
 /// Labels of one series.

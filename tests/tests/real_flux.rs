@@ -6,6 +6,7 @@
 
 use std::{collections::BTreeMap, fs, process::Stdio};
 
+use fluxgauge_proto::catalogue::{CATALOGUE, Scope};
 use system_tests::{
     Client, DEADLINE, Gateways, TestCa, TestCollector, TestGateway,
     client::{HPC, get},
@@ -49,12 +50,24 @@ struct Flux {
     _dir: TempDir,
 }
 
+/// What it is told where nodes are cleaned up after each job, which takes a while.
+const HOUSEKEEPING: &str = r#"
+[job-manager.housekeeping]
+command = ["sleep", "6"]
+"#;
+
 impl Flux {
     async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// The same with more configuration.
+    async fn start_with(more: &str) -> Self {
         let dir = TempDir::new().unwrap();
         fs::write(dir.path().join("R.json"), R).unwrap();
         let config = dir.path().join("flux.toml");
-        fs::write(&config, CONFIG.replace("@DIR@", process::text(dir.path()))).unwrap();
+        let text = CONFIG.replace("@DIR@", process::text(dir.path()));
+        fs::write(&config, text + more).unwrap();
         let mut instance = Command::new("flux")
             .args(["start", "--test-size=4", "--setattr=broker.quorum=1"])
             .arg(format!("--config-path={}", config.display()))
@@ -128,12 +141,54 @@ impl Flux {
             };
             *truth.get_mut(&format!("job_{outcome}_count")).expect(line) += 1.0;
         }
+        let of_states = |states: &[&str]| -> f64 {
+            states.iter().map(|state| truth[&format!("job_queue_state_{state}_count")]).sum()
+        };
+        let pending = of_states(&["depend", "priority", "sched"]);
+        let running = of_states(&["run", "cleanup"]);
+        truth.insert("job_pending_count".to_owned(), pending);
+        truth.insert("job_running_count".to_owned(), running);
+        truth.insert("job_active_count".to_owned(), pending + running);
+        truth.insert("job_inactive_purged_count".to_owned(), 0.0);
         let format = "--format={priority} {nnodes:h} {ncores:h} {duration}";
         let args = of_queue(&["jobs", "-A", "--no-header", "--filter=sched", format]);
         let jobs = self.run(&args.iter().map(String::as_str).collect::<Vec<_>>()).await;
         truth.extend(demand(&jobs));
 
+        let ranks = async |set: &str| -> flux_client::Idset {
+            let args = of_queue(&["resource", "list", "-n", "-s", set, "-o", "{ranks}"]);
+            let lines = self.run(&args.iter().map(String::as_str).collect::<Vec<_>>()).await;
+            // One line for ranks that have the same.
+            lines.lines().fold(flux_client::Idset::new(), |all, line| {
+                all.union(&line.trim().parse().unwrap())
+            })
+        };
+        let (up, allocated) = (ranks("up").await, ranks("allocated").await);
+        let used = up.intersection(&allocated).len() as f64;
+        truth.insert("node_idle_count".to_owned(), up.len() as f64 - used);
+        if !up.is_empty() {
+            let ratio = (used / up.len() as f64 * 1000.0).round() / 1000.0;
+            truth.insert("node_utilization_ratio".to_owned(), ratio);
+        }
+        if let Some(queue) = queue {
+            let status = self.run(&["queue", "status", queue]).await;
+            let says = |word: &str| f64::from(u8::from(status.contains(word)));
+            truth.insert("queue_enabled".to_owned(), says("submission is enabled"));
+            truth.insert("queue_started".to_owned(), says("Scheduling is started"));
+        }
+
         if queue.is_none() {
+            for (state, metric) in [
+                ("drained", "node_drained_count"),
+                ("draining", "node_draining_count"),
+                ("exclude", "node_excluded_count"),
+                ("torpid", "node_torpid_count"),
+            ] {
+                let args = ["resource", "status", "-n", "-s", state, "-o", "{nnodes}"];
+                let lines = self.run(&args).await;
+                let numbers = lines.lines().map(|line| line.trim().parse::<f64>().unwrap());
+                truth.insert(metric.to_owned(), numbers.sum());
+            }
             let args = ["resource", "list", "-n", "-s", "allocated", "-o", "{ranks}"];
             let ranks = self.run(&args).await;
             let ranks: flux_client::Idset = ranks.trim().parse().unwrap();
@@ -159,6 +214,7 @@ fn demand(jobs: &str) -> BTreeMap<String, f64> {
         "pending_cores_demand",
         "pending_gpus_demand",
         "pending_nodes_max",
+        "pending_nodes_head",
         "pending_backlog_node_seconds",
         "pending_unlimited_count",
         "job_held_count",
@@ -183,6 +239,8 @@ fn demand(jobs: &str) -> BTreeMap<String, f64> {
         *truth.get_mut("pending_gpus_demand").unwrap() += if whole { all_gpus } else { 0.0 };
         let seconds: f64 = seconds.parse().unwrap();
         *truth.get_mut("pending_backlog_node_seconds").unwrap() += nodes * seconds;
+        let head = truth.get_mut("pending_nodes_head").unwrap();
+        *head = if *head == 0.0 { nodes } else { *head };
         let largest = truth.get_mut("pending_nodes_max").unwrap();
         *largest = largest.max(nodes);
     }
@@ -219,6 +277,7 @@ async fn every_number_is_that_of_the_flux_command() {
     let two_nodes = flux.submit(&["-N2", "-x", "-qbatch"]).await;
     flux.submit(&["-n1", "-c2", "-g1", "-qbatch"]).await;
     agrees(client, &flux, "with jobs that run").await;
+    has_time_left(client, &flux).await;
 
     flux.submit(&["-N3", "-qbatch"]).await;
     flux.submit(&["-n1", "-qdebug"]).await;
@@ -229,18 +288,111 @@ async fn every_number_is_that_of_the_flux_command() {
     // rank 6.
     has_size(client, 7.0).await;
 
-    flux.run(&["resource", "drain", "0", "a", "bad", "disk"]).await;
-    agrees(client, &flux, "with a drained node").await;
+    // Rank 0 runs a job, rank 3 none.
+    flux.run(&["resource", "drain", "0,3", "a", "bad", "disk"]).await;
+    agrees(client, &flux, "with drained nodes").await;
+    flux.run(&["queue", "stop", "debug"]).await;
+    flux.run(&["queue", "disable", "debug", "-mfor a while"]).await;
+    // The job that waits there demands nothing as long.
+    let of_debug = "?metricLabelSelector=queue%3Ddebug";
+    for (metric, want) in
+        [("queue_started", 0.0), ("queue_enabled", 0.0), ("job_stopped_count", 1.0)]
+    {
+        let path = format!("{HPC}/miniclusters.flux-framework.org/mc0/{metric}{of_debug}");
+        eventually(metric, async || {
+            let read = client.get(&path).await.value();
+            if read == Ok(want) { Ok(()) } else { Err(read) }
+        })
+        .await;
+    }
+    flux.run(&["queue", "enable", "debug"]).await;
+    flux.run(&["queue", "start", "debug"]).await;
 
     flux.run(&["cancel", &two_nodes]).await;
     agrees(client, &flux, "with a canceled job").await;
 
-    flux.run(&["resource", "undrain", "0"]).await;
+    flux.run(&["resource", "undrain", "0,3"]).await;
     flux.run(&["cancel", "--all"]).await;
     agrees(client, &flux, "with all jobs canceled").await;
     has_size(client, 1.0).await;
+    let disagreements = client.metric("mc0", "journal_disagreements_total").await;
+    assert_eq!(disagreements, Ok(0.0), "all of it was known by the journal");
+    broker_is_known(client, &flux).await;
     drop(collector);
     flux.stop().await;
+}
+
+/// Waits until running jobs have the time left that the command says, give or take ten seconds.
+async fn has_time_left(client: &Client, flux: &Flux) {
+    eventually("the time that running jobs have left", async || {
+        let args =
+            ["jobs", "-A", "--filter=running", "--no-header", "--format={nnodes} {t_remaining}"];
+        let (mut left, mut nodes) = (0.0, 0.0);
+        for line in flux.run(&args).await.lines() {
+            let words: Vec<f64> =
+                line.split_whitespace().map(|word| word.parse().unwrap()).collect();
+            let [of_job, seconds] = words[..] else { panic!("{line:?}") };
+            left += of_job * seconds;
+            nodes += of_job;
+        }
+        let read = client.metric("mc0", "running_remaining_node_seconds").await;
+        let is_near = read.as_ref().is_ok_and(|read| (read - left).abs() <= 10.0 * nodes);
+        if is_near && nodes > 0.0 { Ok(()) } else { Err((read, left)) }
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs flux on PATH"]
+async fn what_housekeeping_holds_is_allocated_and_no_disagreement() {
+    let flux = Flux::start_with(HOUSEKEEPING).await;
+    let ca = TestCa::new();
+    let gateway = TestGateway::start(&ca, &["--max-age", "4s", "--interval", "1s"]).await;
+    let collector = TestCollector::start(&ca, Gateways::one(gateway.ingest), &flux.uri);
+    let client = gateway.client();
+    agrees(client, &flux, "at rest").await;
+    let job = flux.run(&["submit", "-N1", "--setattr=exec.test.run_duration=0.1s", "true"]).await;
+    flux.run(&["job", "wait-event", "-t20", job.trim(), "clean"]).await;
+    let has = async |metric: &str, want: f64| {
+        eventually(metric, async || {
+            let read = client.metric("mc0", metric).await;
+            if read == Ok(want) { Ok(()) } else { Err(read) }
+        })
+        .await;
+    };
+    // No job has the node any more.
+    has("job_active_count", 0.0).await;
+    has("node_allocated_count", 1.0).await;
+    has("node_allocated_count", 0.0).await;
+    agrees(client, &flux, "when the node is clean").await;
+    assert_eq!(client.metric("mc0", "journal_disagreements_total").await, Ok(0.0));
+    drop(collector);
+    flux.stop().await;
+}
+
+#[expect(clippy::disallowed_methods, reason = "the broker's start is told by this clock")]
+/// Waits until every metric of the lead broker is there, and those that the command tells are right.
+async fn broker_is_known(client: &Client, flux: &Flux) {
+    let truth = [
+        ("broker_up", 1.0),
+        ("broker_rank", flux.run(&["getattr", "rank"]).await.trim().parse().unwrap()),
+        ("broker_overlay_children_count", 3.0),
+        ("broker_overlay_children_online_count", 3.0),
+        ("broker_overlay_degraded", 0.0),
+        ("broker_reconnects_total", 0.0),
+    ];
+    for metric in CATALOGUE.iter().filter(|metric| metric.scope == Scope::Broker) {
+        let path = format!("{HPC}/pods/mc0-0/{}", metric.name);
+        let read = eventually(metric.name, async || client.get(&path).await.value()).await;
+        if let Some((name, want)) = truth.iter().find(|(name, _)| *name == metric.name) {
+            assert_eq!(read, *want, "{name}");
+        }
+        println!("{} is {read}", metric.name);
+    }
+    let started: f64 = flux.run(&["getattr", "broker.starttime"]).await.trim().parse().unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let uptime = client.get(&format!("{HPC}/pods/mc0-0/broker_uptime_seconds")).await.value();
+    assert!((uptime.unwrap() - (now.as_secs_f64() - started)).abs() < 10.0);
 }
 
 /// Waits until this is the size that an autoscaler should choose.

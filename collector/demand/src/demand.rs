@@ -67,6 +67,8 @@ pub struct Totals {
     pub cores: u64,
     /// GPUs that they name, of whole nodes all; unknown where those of one job are.
     pub gpus: Option<u64>,
+    /// Nodes that the first of them needs; 0 if there is none.
+    pub first: u64,
     /// Nodes that the largest of them needs.
     pub largest: u64,
     /// Seconds for which the oldest of them has waited since it was submitted; 0 if there is none.
@@ -108,6 +110,7 @@ impl Default for Totals {
             nodes: 0,
             cores: 0,
             gpus: Some(0),
+            first: 0,
             largest: 0,
             oldest_age: 0.0,
             backlog_node_seconds: 0.0,
@@ -191,6 +194,9 @@ impl Totals {
             Verdict::Unsatisfiable => return self.unsatisfiable += 1,
             Verdict::Demands(wanted) => wanted,
         };
+        if self.first == 0 {
+            self.first = wanted.nodes;
+        }
         self.nodes = self.nodes.saturating_add(wanted.nodes);
         self.cores = self.cores.saturating_add(wanted.cores);
         self.gpus = self.gpus.zip(wanted.gpus).map(|(sum, gpus)| sum.saturating_add(gpus));

@@ -34,6 +34,14 @@ pub enum JobspecError {
     Constraint(#[from] ConstraintError),
 }
 
+/// A jobspec as it was read.
+#[derive(Debug, Default, Deserialize)]
+pub struct Spec {
+    resources: Vec<Vertex>,
+    #[serde(default)]
+    attributes: Attributes,
+}
+
 impl Jobspec {
     /// Reads a jobspec.
     ///
@@ -41,35 +49,60 @@ impl Jobspec {
     ///
     /// When its size, or where it may run, cannot be told.
     pub fn from_json(json: &[u8]) -> Result<Self, JobspecError> {
-        let Text { resources, attributes } = serde_json::from_slice(json)?;
-        let constraint = attributes
-            .and_then(|attributes| attributes.system?.constraints)
-            .map(|value| Constraint::parse(&value).map(Arc::new))
-            .transpose()?;
-        let mut counts = Counts::default();
-        counts.walk(&resources, 1)?;
-        Ok(Self { request: counts.request()?, constraint })
+        Spec::from_json(json)?.jobspec()
     }
 }
 
-#[derive(Deserialize)]
-struct Text {
-    resources: Vec<Vertex>,
-    attributes: Option<Attributes>,
+impl Spec {
+    /// Reads a jobspec, whatever it asks for.
+    ///
+    /// # Errors
+    ///
+    /// When it is none.
+    pub fn from_json(json: &[u8]) -> Result<Self, JobspecError> {
+        Ok(serde_json::from_slice(json)?)
+    }
+
+    /// What it asks for, and where.
+    ///
+    /// # Errors
+    ///
+    /// When its size, or where it may run, cannot be told.
+    pub fn jobspec(&self) -> Result<Jobspec, JobspecError> {
+        let constraint = self.attributes.system.constraints.as_ref();
+        let constraint = constraint.map(|value| Constraint::parse(value).map(Arc::new));
+        let mut counts = Counts::default();
+        counts.walk(&self.resources, 1)?;
+        Ok(Jobspec { request: counts.request()?, constraint: constraint.transpose()? })
+    }
+
+    /// The queue that it names.
+    pub fn queue(&self) -> Option<&str> {
+        self.attributes.system.queue.as_ref()?.as_str()
+    }
+
+    /// Seconds that the job may run; 0 is for ever.
+    pub fn duration(&self) -> f64 {
+        self.attributes.system.duration.as_ref().and_then(Value::as_f64).unwrap_or_default()
+    }
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 struct Attributes {
-    system: Option<System>,
+    #[serde(default)]
+    system: System,
 }
 
-#[derive(Deserialize)]
+/// Each as it was sent: one that is none does not spoil the others.
+#[derive(Debug, Default, Deserialize)]
 struct System {
     constraints: Option<Value>,
+    queue: Option<Value>,
+    duration: Option<Value>,
 }
 
 /// A resource. serde_json bounds how deep they nest.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Vertex {
     #[serde(rename = "type")]
     kind: String,

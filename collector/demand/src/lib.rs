@@ -61,7 +61,7 @@ pub use crate::{
     hold_down::{HoldDown, MAX_STEPS},
     idle::Idle,
     instance::{Instance, MAX_RANK},
-    jobspec::{Jobspec, JobspecError},
+    jobspec::{Jobspec, JobspecError, Spec},
     packing::MAX_VISITS,
     request::{Need, Nodes, Request},
     tolerance::past_tolerance,

@@ -130,10 +130,7 @@ impl ResourceSet {
     pub fn difference(&self, other: &Self) -> Self {
         self.combine(other, |mine, theirs| match theirs {
             None => mine.clone(),
-            Some(theirs) => Shape {
-                cores: mine.cores.difference(&theirs.cores),
-                gpus: mine.gpus.difference(&theirs.gpus),
-            },
+            Some(theirs) => mine.difference(theirs),
         })
     }
 
@@ -147,6 +144,34 @@ impl ResourceSet {
                 gpus: mine.gpus.intersection(&theirs.gpus),
             },
         })
+    }
+
+    /// Takes in what `other` has.
+    pub fn add(&mut self, other: &Self) {
+        for (rank, shape) in &other.nodes {
+            match self.nodes.binary_search_by_key(rank, |(rank, _)| *rank) {
+                Ok(at) => {
+                    if let Some((_, mine)) = self.nodes.get_mut(at) {
+                        *mine = Arc::new(mine.union(shape));
+                    }
+                }
+                Err(at) => self.nodes.insert(at, (*rank, Arc::clone(shape))),
+            }
+        }
+    }
+
+    /// Takes out what `other` has.
+    pub fn remove(&mut self, other: &Self) {
+        for (rank, shape) in &other.nodes {
+            let Ok(at) = self.nodes.binary_search_by_key(rank, |(rank, _)| *rank) else {
+                continue;
+            };
+            let left = self.nodes.get(at).map(|(_, mine)| mine.difference(shape));
+            match (left, self.nodes.get_mut(at)) {
+                (Some(left), Some((_, mine))) if !left.is_empty() => *mine = Arc::new(left),
+                _ => drop(self.nodes.remove(at)),
+            }
+        }
     }
 
     /// Walks both in step. Neighbours mostly look alike, so that the last answer is kept.
@@ -193,10 +218,7 @@ impl ResourceSet {
         nodes.sort_by_key(|(rank, _)| *rank);
         nodes.dedup_by(|(rank, shape), (kept, joined)| {
             if rank == kept {
-                *joined = Arc::new(Shape {
-                    cores: joined.cores.union(&shape.cores),
-                    gpus: joined.gpus.union(&shape.gpus),
-                });
+                *joined = Arc::new(joined.union(shape));
             }
             rank == kept
         });
@@ -208,6 +230,14 @@ impl Shape {
     /// Whether it has neither cores nor GPUs.
     pub const fn is_empty(&self) -> bool {
         self.cores.is_empty() && self.gpus.is_empty()
+    }
+
+    fn union(&self, other: &Self) -> Self {
+        Self { cores: self.cores.union(&other.cores), gpus: self.gpus.union(&other.gpus) }
+    }
+
+    fn difference(&self, other: &Self) -> Self {
+        Self { cores: self.cores.difference(&other.cores), gpus: self.gpus.difference(&other.gpus) }
     }
 }
 

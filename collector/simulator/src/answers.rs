@@ -4,6 +4,7 @@
 //! who may ask what and where.
 
 pub(crate) mod broker;
+pub(crate) mod journal;
 
 use std::collections::BTreeMap;
 
@@ -124,6 +125,14 @@ struct HousekeepingConfig {
     #[serde(rename = "release-after")]
     release_after: f64,
     command: &'static str,
+}
+
+/// `job-manager.alloc-query`.
+#[derive(Debug, Serialize)]
+pub(crate) struct AllocQuery {
+    queue_length: usize,
+    alloc_pending: usize,
+    running: u64,
 }
 
 /// `config.get`.
@@ -272,6 +281,14 @@ impl JobManagerStats {
                 .has_housekeeping()
                 .then(|| Housekeeping { running: BTreeMap::new(), config }),
         }
+    }
+}
+
+impl AllocQuery {
+    pub(crate) fn of(instance: &Instance) -> Self {
+        let (queue_length, alloc_pending) = instance.asked_for();
+        let running = instance.states(None).unwrap_or_default().run;
+        Self { queue_length, alloc_pending, running }
     }
 }
 

@@ -6,7 +6,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use bytes::{Buf, Bytes};
-use flux_client::{Decoder, Flags, Frame, Kind, Message};
+use flux_client::{Decoder, Errno, Flags, Frame, Kind, Message};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::UnixStream,
@@ -15,12 +15,17 @@ use tokio::{
 
 use crate::{
     faults::{Effect, Greeting, encode},
-    services::{self, Watch},
+    instance::Lost,
+    services,
+    watch::{self, Watch},
     world::Shared,
 };
 
 /// Bytes that wait for a client to read them: a few of the oversized answers that tests ask for.
 const MAX_BACKLOG: usize = 64 * 1024 * 1024;
+
+/// Bytes that wait to be written, up to which a journal is written ahead.
+const JOURNAL_AHEAD: usize = 256 * 1024;
 
 /// Streams and subscriptions of a client; a collector has a handful.
 const MAX_STREAMS: usize = 64;
@@ -106,7 +111,12 @@ impl Connection {
                     Ok(_) => self.read(&mut decoder),
                 },
                 written = writer.write(&chunk), if !chunk.is_empty() => match written {
-                    Ok(len) => self.written(len),
+                    Ok(len) => {
+                        self.written(len);
+                        if self.out.is_empty() && self.has_journal() {
+                            self.speak();
+                        }
+                    }
                     Err(_) => return,
                 },
                 _ = changes.changed() => self.speak(),
@@ -146,19 +156,42 @@ impl Connection {
     fn request(&mut self, request: &Message) {
         let Kind::Request { .. } = request.kind else { return };
         if request.flags.contains(Flags::NORESPONSE) {
+            self.cancel(request);
             return;
         }
         let message = match request.topic() {
-            "event.subscribe" | "event.unsubscribe" => self.subscription(request),
+            "event.subscribe" | "event.unsubscribe" => Some(self.subscription(request)),
             _ => {
                 let answer = services::answer(&self.shared.world(), self.rank, request);
                 if let Some(watch) = answer.watch.filter(|_| self.streams.len() < MAX_STREAMS) {
-                    self.watch(watch, request, answer.message.payload.clone());
+                    let said = answer.message.as_ref().and_then(|message| message.payload.clone());
+                    self.watch(watch, request, said);
                 }
                 answer.message
             }
         };
-        self.say(message, request);
+        match message {
+            Some(message) => self.say(message, request),
+            None => self.speak(),
+        }
+    }
+
+    /// Ends the stream of a journal, as its client wishes.
+    fn cancel(&mut self, request: &Message) {
+        let payload = request.payload.as_deref().unwrap_or_default();
+        let Some(matchtag) = watch::canceled(payload) else { return };
+        let of_it = |stream: &&Stream| {
+            request.topic().strip_suffix("-cancel") == Some(stream.request.topic())
+                && stream.request.matchtag() == matchtag
+        };
+        if let Some(stream) = self.streams.iter().find(of_it) {
+            let request = stream.request.clone();
+            self.say(Message::error_to(&request, Errno::ENODATA, None), &request);
+        }
+    }
+
+    fn has_journal(&self) -> bool {
+        self.streams.iter().any(|stream| stream.watch.is_journal())
     }
 
     fn subscription(&mut self, request: &Message) -> Message {
@@ -173,9 +206,7 @@ impl Connection {
     }
 
     fn watch(&mut self, watch: Watch, request: &Message, said: Option<Bytes>) {
-        if watch == Watch::JobStats {
-            self.shared.world().watchers += 1;
-        }
+        watch.count(&mut self.shared.world(), |count| *count += 1);
         let request = Message { payload: None, ..request.clone() };
         let stream = Stream {
             watch,
@@ -189,22 +220,33 @@ impl Connection {
     /// Lets each stream speak that has something new to say and may.
     fn speak(&mut self) {
         let now = Instant::now();
-        let mut news = Vec::new();
+        let (mut news, mut ahead) = (Vec::new(), self.backlog);
         {
             let world = self.shared.world();
-            for stream in &mut self.streams {
-                if stream.is_quiet(now) {
-                    continue;
+            for stream in self.streams.iter_mut().filter(|stream| !stream.is_quiet(now)) {
+                let mut say = |mut message: Message| {
+                    message.rolemask = world.release.rolemask(self.rank == 0);
+                    news.push((message, stream.request.clone()));
+                };
+                loop {
+                    let payload = match stream.watch.next(&world, &stream.said) {
+                        Ok(Some(payload)) => payload,
+                        Ok(None) => break,
+                        Err(Lost) => {
+                            say(Message::error_to(&stream.request, Errno::ENODATA, None));
+                            break;
+                        }
+                    };
+                    ahead += payload.len();
+                    say(Message::response_to(&stream.request, Some(payload.clone())));
+                    if !stream.watch.is_journal() {
+                        stream.said = payload;
+                        stream.quiet_until = now + JOB_STATS_INTERVAL;
+                    }
+                    if !stream.watch.is_journal() || ahead > JOURNAL_AHEAD {
+                        break;
+                    }
                 }
-                let payload = stream.watch.payload(&world);
-                if payload == stream.said {
-                    continue;
-                }
-                stream.said = payload.clone();
-                stream.quiet_until = now + JOB_STATS_INTERVAL;
-                let mut message = Message::response_to(&stream.request, Some(payload));
-                message.rolemask = world.release.rolemask(self.rank == 0);
-                news.push((message, stream.request.clone()));
             }
         }
         for (message, request) in news {
@@ -260,9 +302,15 @@ impl Connection {
     /// An error ends a stream.
     fn forget(&mut self, matchtag: u32) {
         let ends = |stream: &Stream| stream.request.matchtag() == matchtag;
-        let watchers = self.streams.iter().filter(|stream| ends(stream) && stream.is_job_stats());
-        self.shared.world().watchers -= watchers.count();
+        self.uncount(ends);
         self.streams.retain(|stream| !ends(stream));
+    }
+
+    fn uncount(&self, ends: impl Fn(&Stream) -> bool) {
+        let mut world = self.shared.world();
+        for stream in self.streams.iter().filter(|stream| ends(stream)) {
+            stream.watch.count(&mut world, |count| *count -= 1);
+        }
     }
 
     fn send_delayed(&mut self) {
@@ -292,8 +340,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        let watchers = self.streams.iter().filter(|stream| stream.is_job_stats()).count();
-        self.shared.world().watchers -= watchers;
+        self.uncount(|_| true);
     }
 }
 

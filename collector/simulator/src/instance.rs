@@ -8,8 +8,10 @@
 //! it asked for, and jobs start only on ranks that are up.
 
 mod job;
+mod journal;
 mod list;
 mod rank;
+mod scheduler;
 mod sets;
 mod tally;
 
@@ -17,11 +19,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use flux_client::Idset;
 
+pub(crate) use self::journal::{JobEntry, JobEvent, Log, Lost, RankEntry};
 use self::rank::Rank;
 pub use self::{
     job::{Hold, Job, JobId, Need, Outcome, State},
     list::Listed,
-    tally::{Outcomes, States, Tallies, Tally},
+    tally::{Outcomes, States, TakenOut, Tallies, Tally},
 };
 
 /// Ranks of an instance: as many as fit in the RPCs that a broker still answers in a second.
@@ -82,6 +85,8 @@ pub struct Instance {
     next_job: u64,
     /// Seconds since the epoch, as it was told last.
     now: f64,
+    job_log: Log<JobEntry>,
+    rank_log: Log<RankEntry>,
 }
 
 /// Why and when a rank was drained.
@@ -111,6 +116,8 @@ impl Instance {
             stopped: BTreeSet::new(),
             next_job: FIRST_JOB,
             now: 0.0,
+            job_log: Log::default(),
+            rank_log: Log::default(),
         }
     }
 
@@ -187,21 +194,29 @@ impl Instance {
         let mut job = Job::new(need, queue, hold);
         (job.submitted, job.limit) = (self.now, limit);
         self.jobs.insert(id, job);
+        self.note(id, None);
         Ok(id)
     }
 
     /// Ends what keeps a job in DEPEND, PRIORITY or, as a hold, in SCHED.
-    pub fn release(&mut self, job: JobId) {
-        if let Some(job) = self.jobs.get_mut(&job) {
+    pub fn release(&mut self, id: JobId) {
+        if let Some(job) = self.jobs.get_mut(&id) {
+            let before = job.state();
             job.release();
+            match before {
+                State::Sched => self.note_release(id),
+                before => self.note(id, Some(before)),
+            }
         }
         self.schedule();
     }
 
     /// Moves a running job to CLEANUP, where it keeps its resources until [`finish`](Self::finish).
-    pub fn clean_up(&mut self, job: JobId) {
-        if let Some(job) = self.jobs.get_mut(&job) {
+    pub fn clean_up(&mut self, id: JobId) {
+        if let Some(job) = self.jobs.get_mut(&id) {
+            let before = job.state();
             job.clean_up();
+            self.note(id, Some(before));
         }
     }
 
@@ -222,11 +237,13 @@ impl Instance {
             let reason = reason.to_owned();
             self.drained.insert(rank, Drain { timestamp, reason });
         }
+        self.note_ranks("drain", ranks.clone(), Some(reason));
     }
 
     /// Puts drained ranks back into use.
     pub fn undrain(&mut self, ranks: &Idset) {
         self.drained.retain(|&rank, _| !ranks.contains(rank));
+        self.note_ranks("undrain", ranks.clone(), None);
         self.schedule();
     }
 
@@ -235,6 +252,7 @@ impl Instance {
         if let Some(rank) = self.rank_mut(rank) {
             rank.online = false;
         }
+        self.note_ranks("offline", Idset::range(rank, rank), None);
         let on_it = |job: &Job| job.ranks.contains(rank);
         let lost: Vec<_> =
             self.jobs.iter().filter(|(_, job)| on_it(job)).map(|(&id, _)| id).collect();
@@ -247,6 +265,7 @@ impl Instance {
         if let Some(rank) = self.rank_mut(rank) {
             rank.online = true;
         }
+        self.note_ranks("online", Idset::range(rank, rank), None);
         self.schedule();
     }
 
@@ -255,6 +274,8 @@ impl Instance {
         if let Some(rank) = self.rank_mut(rank) {
             rank.torpid = torpid;
         }
+        let name = if torpid { "torpid" } else { "lively" };
+        self.note_ranks(name, Idset::range(rank, rank), None);
         self.schedule();
     }
 
@@ -299,6 +320,24 @@ impl Instance {
         self.jobs.iter().filter(move |(_, job)| job.state() == state).map(|(&id, _)| id)
     }
 
+    /// Every active job.
+    pub(crate) fn active(&self) -> impl Iterator<Item = JobId> + '_ {
+        self.jobs.keys().copied()
+    }
+
+    pub(crate) const fn job_log(&self) -> &Log<JobEntry> {
+        &self.job_log
+    }
+
+    pub(crate) const fn rank_log(&self) -> &Log<RankEntry> {
+        &self.rank_log
+    }
+
+    /// One more, or one less, follows what happens to jobs, or to ranks.
+    pub(crate) const fn followers(&mut self, of_jobs: bool) -> &mut usize {
+        if of_jobs { &mut self.job_log.followers } else { &mut self.rank_log.followers }
+    }
+
     pub(crate) const fn drained(&self) -> &BTreeMap<u32, Drain> {
         &self.drained
     }
@@ -332,6 +371,7 @@ impl Instance {
     }
 
     fn end(&mut self, id: JobId, outcome: Outcome) {
+        self.note_end(id, outcome.exception());
         let Some(job) = self.jobs.remove(&id) else {
             return;
         };
@@ -345,63 +385,6 @@ impl Instance {
         if let Some(outcomes) = self.outcomes.get_mut(queue) {
             outcomes.count(outcome);
         }
-    }
-
-    /// Starts what fits: oldest first, on the lowest ranks, a queue's next jobs tried behind one
-    /// that has to wait.
-    fn schedule(&mut self) {
-        let mut failed: Vec<usize> = self.outcomes.iter().map(|_| 0).collect();
-        let ready: Vec<JobId> =
-            self.jobs.iter().filter(|(_, job)| job.is_ready()).map(|(&id, _)| id).collect();
-        for id in ready {
-            let Some((need, queue)) = self.jobs.get(&id).map(|job| (job.need, job.queue)) else {
-                continue;
-            };
-            let Some(failed) = failed.get_mut(queue.unwrap_or(self.queues.len())) else {
-                continue;
-            };
-            let stopped = queue.is_some_and(|queue| self.stopped.contains(&queue));
-            if stopped || *failed >= LOOK_AHEAD {
-                continue;
-            }
-            match self.place(id, need, queue) {
-                Some(ranks) => {
-                    if let Some(job) = self.jobs.get_mut(&id) {
-                        job.start(ranks);
-                    }
-                }
-                None => *failed += 1,
-            }
-        }
-    }
-
-    /// Allocates all that a job needs, or nothing.
-    fn place(&mut self, id: JobId, need: Need, queue: Option<usize>) -> Option<Idset> {
-        let eligible = queue.and_then(|queue| self.queues.get(queue)?.ranks.as_ref());
-        let mut wanted = need.slots();
-        let mut plan = Vec::new();
-        for (number, rank) in (0..).zip(&self.ranks) {
-            if wanted == 0 {
-                break;
-            }
-            let usable = !rank.excluded && self.is_up(number, rank);
-            if usable && eligible.is_none_or(|ranks| ranks.contains(number)) {
-                let slots = rank.slots(need).min(wanted);
-                wanted -= slots;
-                if slots > 0 {
-                    plan.push((number, slots));
-                }
-            }
-        }
-        if wanted > 0 {
-            return None;
-        }
-        for &(number, slots) in &plan {
-            if let Some(rank) = self.rank_mut(number) {
-                rank.allocate(id, need, slots);
-            }
-        }
-        Some(plan.into_iter().map(|(number, _)| number).collect())
     }
 }
 

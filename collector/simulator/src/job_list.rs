@@ -146,8 +146,13 @@ const fn bit(state: State) -> u32 {
     }
 }
 
-/// The answer of `job-info.lookup`: the jobspec as a text, as `flux submit` writes it.
-pub(crate) fn jobspec(job: &Listed) -> Value {
+/// The answer of `job-info.lookup`: the jobspec as a text.
+pub(crate) fn lookup(job: &Listed) -> Value {
+    json!({ "id": job.id.0, "jobspec": jobspec(job, true).to_string() })
+}
+
+/// The jobspec as `flux submit` writes it; the journal leaves the environment out.
+pub(crate) fn jobspec(job: &Listed, with_environment: bool) -> Value {
     let resource = |kind: &str, count: u32| json!({ "type": kind, "count": count });
     let slot = |count: u32, with: Vec<Value>| json!({ "type": "slot", "count": count, "with": with, "label": "task" });
     let resources = match job.need {
@@ -160,15 +165,17 @@ pub(crate) fn jobspec(job: &Listed) -> Value {
             json!([slot(count, with.map(|(kind, each)| resource(kind, each)).collect())])
         }
     };
-    let mut system = json!({ "duration": job.limit, "environment": { "PATH": "/usr/bin:/bin" } });
-    if let (Some(queue), Some(system)) = (&job.queue, system.as_object_mut()) {
+    let mut system = Map::from_iter([("duration".to_owned(), job.limit.into())]);
+    if let Some(queue) = &job.queue {
         system.insert("queue".to_owned(), queue.as_str().into());
     }
-    let jobspec = json!({
+    if with_environment {
+        system.insert("environment".to_owned(), json!({ "PATH": "/usr/bin:/bin" }));
+    }
+    json!({
         "resources": resources,
         "tasks": [{ "command": ["true"], "slot": "task", "count": { "per_slot": 1 } }],
         "attributes": { "system": system },
         "version": 1,
-    });
-    json!({ "id": job.id.0, "jobspec": jobspec.to_string() })
+    })
 }

@@ -47,6 +47,7 @@ pub mod manners;
 pub mod replay;
 mod server;
 mod services;
+mod watch;
 mod world;
 
 pub use crate::{

@@ -96,7 +96,7 @@ impl Release {
     }
 
     /// `resource.status` has `torpid`.
-    pub(crate) const fn has_torpid(self) -> bool {
+    pub const fn has_torpid(self) -> bool {
         self.minor >= 65
     }
 
@@ -108,6 +108,16 @@ impl Release {
     /// The journal counts its events.
     pub(crate) const fn counts_journal_events(self) -> bool {
         self.minor >= 61
+    }
+
+    /// The journal of jobs begins with all that is active, and tells what jobs ask for and get.
+    pub const fn journal_has_backlog(self) -> bool {
+        self.minor >= 61
+    }
+
+    /// What happens to ranks has a journal.
+    pub(crate) const fn has_resource_journal(self) -> bool {
+        self.minor >= 72
     }
 
     /// Heartbeat has statistics of its own, for owners.

@@ -18,7 +18,7 @@ use crate::{
     faults::{Fault, Greeting, Plan},
     instance::{
         Hold, Instance, JobId, Listed, Need, Outcome, Outcomes, Queue, Shape, State, States,
-        SubmitError, Tallies,
+        SubmitError, TakenOut, Tallies,
     },
     manners::Release,
     world::{Shared, World},
@@ -241,6 +241,26 @@ impl Simulator {
     /// The true numbers of `flux resource list`; `None` where there is no such queue.
     pub fn tallies(&self, queue: Option<&str>) -> Option<Tallies> {
         self.shared.world().instance.tallies(queue)
+    }
+
+    /// The ranks that are taken out of use.
+    pub fn taken_out(&self) -> TakenOut {
+        self.shared.world().instance.taken_out()
+    }
+
+    /// Jobs that the scheduler has not been asked to place yet, and those that it has.
+    pub fn asked_for(&self) -> (usize, usize) {
+        self.shared.world().instance.asked_for()
+    }
+
+    /// The release that is played.
+    pub fn release_played(&self) -> Release {
+        self.shared.world().release
+    }
+
+    /// Whether the jobs of a queue are scheduled.
+    pub fn is_started(&self, queue: &str) -> bool {
+        self.shared.world().instance.is_started(queue)
     }
 
     /// The ranks that take jobs, or would if their brokers were online: neither drained nor torpid

@@ -9,44 +9,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     answers::{
-        Config, HOST_PREFIX, JobListStats, JobManagerStats, JobStats, ResourceStatus, SchedStatus,
-        broker, hostlist,
+        AllocQuery, Config, HOST_PREFIX, JobListStats, JobManagerStats, JobStats, ResourceStatus,
+        SchedStatus, broker, hostlist, journal::Cursor,
     },
     instance::JobId,
     job_list,
+    watch::Watch,
     world::World,
 };
 
-/// The first answer to a request, and what is to be watched for more.
+/// The first answer to a request, and what is to be watched for more; a journal has no first answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    pub(crate) message: Message,
+    pub(crate) message: Option<Message>,
     pub(crate) watch: Option<Watch>,
-}
-
-/// What a stream follows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Watch {
-    /// `job-list.job-stats`
-    JobStats,
-    /// `groups.get` of this group.
-    Group(String),
-}
-
-impl Watch {
-    /// What a new message of this stream says now.
-    pub(crate) fn payload(&self, world: &World) -> Bytes {
-        match self {
-            Self::JobStats => json(&JobStats::of(&world.instance, world.release)),
-            Self::Group(name) => json(&members(world, name)),
-        }
-    }
 }
 
 /// Answers a request that came in at the broker of rank `local`.
 pub(crate) fn answer(world: &World, local: u32, request: &Message) -> Answer {
     let Kind::Request { nodeid, .. } = request.kind else {
-        return Answer { message: Message::error_to(request, Errno::EPROTO, None), watch: None };
+        let message = Some(Message::error_to(request, Errno::EPROTO, None));
+        return Answer { message, watch: None };
     };
     let (service, _) = split(request.topic());
     let rank = match nodeid {
@@ -67,7 +50,9 @@ pub(crate) fn answer(world: &World, local: u32, request: &Message) -> Answer {
     };
     message.rolemask = world.release.rolemask(rank == local);
     let streaming = request.flags.contains(Flags::STREAMING);
-    Answer { message, watch: watch.filter(|_| streaming && result.is_ok()) }
+    let watch = watch.filter(|_| streaming && result.is_ok());
+    let speaks_later = watch.as_ref().is_some_and(Watch::is_journal);
+    Answer { message: (!speaks_later).then_some(message), watch }
 }
 
 /// What the connector itself says to a subscription.
@@ -122,6 +107,9 @@ impl Question<'_> {
                 Ok(json(&broker::Usage::of_any()))
             }
             ("overlay", "health") => Ok(json(&broker::Health::of(world, rank))),
+            ("overlay", stats) if stats == release.stats_method() => {
+                Ok(json(&broker::OverlayStats::of(world, rank)))
+            }
             ("module", "list") if release.lists_modules() => {
                 Ok(json(&broker::Modules::idle(&MODULES)))
             }
@@ -155,7 +143,18 @@ impl Question<'_> {
                 if release.job_stats_streams() {
                     *watch = Some(Watch::JobStats);
                 }
-                Ok(Watch::JobStats.payload(world))
+                Ok(json(&JobStats::of(instance, release)))
+            }
+            ("job-manager", "events-journal") => {
+                self.journal()?;
+                *watch = Some(Watch::Jobs(Cursor::of_jobs(instance, release)));
+                Ok(Bytes::new())
+            }
+            ("resource", "journal") if release.has_resource_journal() => {
+                self.rank_0()?;
+                self.journal()?;
+                *watch = Some(Watch::Ranks(Cursor::of_ranks(instance)));
+                Ok(Bytes::new())
             }
             ("job-list", "list") => self.job_list(),
             ("job-info", "lookup") => self.job_info(),
@@ -170,6 +169,9 @@ impl Question<'_> {
             ("job-manager", "queue-list") if release.has_queues() => {
                 let queues = instance.queues().iter().map(|queue| queue.name.as_str()).collect();
                 Ok(json(&QueueList { queues }))
+            }
+            ("job-manager", "alloc-query") if release.queues_start() => {
+                Ok(json(&AllocQuery::of(instance)))
             }
             ("job-manager", "queue-status") if release.has_queues() => self.queue_status(),
             ("heartbeat", "stats-get") if release.has_heartbeat_stats() => {
@@ -249,7 +251,7 @@ impl Question<'_> {
             return Err(Refusal::with(Errno::EPERM, text));
         }
         match keys.as_slice() {
-            [key] if key == "jobspec" => Ok(json(&job_list::jobspec(&job))),
+            [key] if key == "jobspec" => Ok(json(&job_list::lookup(&job))),
             _ => Err(Refusal(Errno::ENOENT, None)),
         }
     }
@@ -259,6 +261,15 @@ impl Question<'_> {
             return Ok(());
         }
         Err(Refusal::with(Errno::EPROTO, "this RPC only works on rank 0"))
+    }
+
+    /// A journal is the owner's, and a stream.
+    fn journal(&self) -> Result<(), Refusal> {
+        self.owner_unless(false)?;
+        if self.request.flags.contains(Flags::STREAMING) {
+            return Ok(());
+        }
+        Err(Refusal(Errno::EPROTO, None))
     }
 
     fn owner_unless(&self, open: bool) -> Result<(), Refusal> {
@@ -306,7 +317,7 @@ const MODULES: [&str; 15] = [
     "state-machine",
 ];
 
-fn members(world: &World, group: &str) -> Members {
+pub(crate) fn members(world: &World, group: &str) -> Members {
     let members = match group {
         "broker.online" => world.instance.online(),
         "broker.torpid" => world.instance.torpid(),
@@ -333,7 +344,7 @@ fn payload<'a, T: Deserialize<'a>>(request: &'a Message) -> Result<T, Refusal> {
 }
 
 /// The answers are structs of numbers, texts and lists with text keys: all of them are JSON.
-fn json(answer: &impl Serialize) -> Bytes {
+pub(crate) fn json(answer: &impl Serialize) -> Bytes {
     serde_json::to_vec(answer).unwrap_or_default().into()
 }
 
@@ -350,7 +361,7 @@ struct StateMachine<'a> {
 }
 
 #[derive(Serialize)]
-struct Members {
+pub(crate) struct Members {
     members: String,
 }
 

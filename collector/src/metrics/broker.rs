@@ -14,6 +14,10 @@ pub struct Asked {
     pub rank: u32,
     /// How long the answer took.
     pub round_trip: Duration,
+    /// Seconds since it started, where that is known.
+    pub uptime: Option<f64>,
+    /// How often it was connected to again.
+    pub reconnects: u32,
 }
 
 /// Reads `state-machine.get`.
@@ -25,12 +29,15 @@ pub fn state(json: &[u8], asked: Asked) -> Result<Reading, Unreadable> {
         duration: f64,
     }
     let Broker { state, duration } = serde_json::from_slice(json)?;
-    Ok(reading([
+    let values = [
         ("broker_up", truth(state == "run")),
         ("broker_rank", f64::from(asked.rank)),
         ("broker_state_seconds", duration),
         ("broker_rpc_rtt_seconds", asked.round_trip.as_secs_f64()),
-    ]))
+        ("broker_reconnects_total", f64::from(asked.reconnects)),
+    ];
+    let uptime = asked.uptime.map(|seconds| ("broker_uptime_seconds", seconds));
+    Ok(reading(values.into_iter().chain(uptime)))
 }
 
 /// Reads `broker.ping` of the lead broker, of which only the time matters.
@@ -74,6 +81,24 @@ pub fn overlay(json: &[u8], _: Asked) -> Result<Reading, Unreadable> {
         ("broker_overlay_children_count", count(children.len() as u64)),
         ("broker_overlay_children_online_count", count(online.count() as u64)),
     ]))
+}
+
+/// Reads `overlay.stats-get`.
+pub fn overlay_stats(json: &[u8], _: Asked) -> Result<Reading, Unreadable> {
+    #[derive(Deserialize)]
+    struct Stats {
+        #[serde(rename = "parent-rpc")]
+        parent: u64,
+        #[serde(rename = "child-rpc")]
+        child: u64,
+    }
+    let Stats { parent, child } = serde_json::from_slice(json)?;
+    Ok(reading([("broker_overlay_rpcs_count", count(parent.saturating_add(child)))]))
+}
+
+/// The time since a heartbeat arrived, if one ever has.
+pub fn heartbeat(age: Option<Duration>) -> Reading {
+    reading(age.map(|age| ("broker_heartbeat_age_seconds", age.as_secs_f64())))
 }
 
 /// Reads `module.list`. Before 0.65 it does not count messages.

@@ -15,6 +15,7 @@ use serde::{
 
 use super::{
     Unreadable, count, queue_label, queues::Queues, resources::SchedStatus, too_many_queues,
+    window::WINDOWS,
 };
 use crate::state::{Key, Reading, Values};
 
@@ -114,25 +115,77 @@ impl Confines {
     }
 }
 
-/// The values of a demand, with the size as it counts after its hold-down, and with the reason why
-/// some are missing.
-pub fn reading(
-    demand: &Demand,
-    size: Option<u32>,
-    idle: Duration,
-    missing: Option<String>,
-) -> Reading {
+/// What goes with a demand.
+#[derive(Clone, Debug)]
+pub struct Rest {
+    /// The size as it counts after its hold-down.
+    pub size: Option<u32>,
+    /// For how long there has been no active job.
+    pub idle: Duration,
+    /// Nodes that waiting jobs needed, over each of [`WINDOWS`].
+    pub averages: [Option<f64>; WINDOWS.len()],
+    /// What running jobs have left, where that is known.
+    pub remaining: Option<Remaining>,
+    /// Up nodes.
+    pub up: usize,
+}
+
+/// Node-seconds that running jobs have left.
+#[derive(Clone, Debug)]
+pub struct Remaining {
+    instance: f64,
+    queues: BTreeMap<Arc<str>, f64>,
+}
+
+impl Remaining {
+    /// Nothing yet, of an instance with these queues.
+    pub fn of<'a>(queues: impl Iterator<Item = &'a Arc<str>>) -> Self {
+        Self { instance: 0.0, queues: queues.map(|queue| (Arc::clone(queue), 0.0)).collect() }
+    }
+
+    /// Adds those of a job.
+    pub fn add(&mut self, queue: Option<&Arc<str>>, node_seconds: f64) {
+        self.instance += node_seconds;
+        if let Some(sum) = queue.and_then(|queue| self.queues.get_mut(queue)) {
+            *sum += node_seconds;
+        }
+    }
+
+    /// Whole seconds: half of one is no news.
+    fn put(&self, values: &mut Values) {
+        let metric = "running_remaining_node_seconds";
+        values.insert(Key::instance(metric), self.instance.floor());
+        for (queue, sum) in &self.queues {
+            values.insert(Key::of(metric, Some(queue)), sum.floor());
+        }
+    }
+}
+
+/// The values of a demand and what goes with it, and the reason why some are missing.
+pub fn reading(demand: &Demand, rest: &Rest, missing: Option<String>) -> Reading {
     let mut values = Values::new();
     put(&mut values, &demand.instance, None);
     for (queue, totals) in &demand.queues {
         put(&mut values, totals, Some(queue));
     }
-    if let Some(size) = size {
+    if let Some(size) = rest.size {
         values.insert(Key::instance("cluster_size_desired"), size.into());
         let past_tolerance = Key::instance("cluster_size_desired_past_tolerance");
         values.insert(past_tolerance, flux_demand::past_tolerance(size).into());
     }
-    values.insert(Key::instance("instance_idle_seconds"), count(idle.as_secs()));
+    values.insert(Key::instance("instance_idle_seconds"), count(rest.idle.as_secs()));
+    let [minute, five] = rest.averages;
+    for (metric, average) in
+        [("pending_nodes_demand_1m", minute), ("pending_nodes_demand_5m", five)]
+    {
+        values.extend(average.map(|average| (Key::instance(metric), average)));
+    }
+    if let Some(remaining) = &rest.remaining {
+        remaining.put(&mut values);
+        let left = demand.instance.backlog_node_seconds + remaining.instance;
+        let drain = (left / count(rest.up.max(1) as u64)).floor();
+        values.insert(Key::instance("backlog_drain_seconds"), drain);
+    }
     let unknown = demand.instance.gpus.is_none().then(|| {
         "pending_gpus_demand and cluster_size_desired: the GPUs of jobs are told to the owner of the \
          instance only; run the collector under the broker's uid, or as root where \
@@ -146,6 +199,7 @@ fn put(values: &mut Values, totals: &Totals, queue: Option<&Arc<str>>) {
     for (metric, value) in [
         ("pending_nodes_demand", totals.nodes),
         ("pending_cores_demand", totals.cores),
+        ("pending_nodes_head", totals.first),
         ("pending_nodes_max", totals.largest),
         ("pending_unlimited_count", totals.unlimited),
         ("job_held_count", totals.held),

@@ -4,47 +4,82 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::{Unreadable, put, queue_label, too_many_queues};
-use crate::state::{Key, Reading, Values};
+use super::{Unreadable, count, put, queue_label, too_many_queues};
+use crate::{
+    journal::{Jobs, Numbers},
+    state::{Key, Reading, Values},
+};
 
-/// Reads one answer, of a stream or not.
-pub fn read(json: &[u8]) -> Result<Reading, Unreadable> {
-    let stats: Stats = serde_json::from_slice(json)?;
-    let mut values = Values::new();
-    // Flux counts a job from DEPEND on: nobody ever sees one in NEW.
-    values.insert(Key::instance("job_queue_state_new_count"), 0.0);
-    stats.counts.put(&mut values, None);
-
-    let queues = stats.queues.unwrap_or_default();
-    let mut missing = too_many_queues(queues.len());
-    if missing.is_none() {
-        for queue in queues {
-            match queue_label(&queue.name) {
-                Ok(name) => queue.counts.put(&mut values, Some(&name)),
-                Err(reason) => missing = Some(reason),
-            }
-        }
-    }
-    Ok(Reading { values, missing })
-}
-
-/// Keys that a version does not know are absent, and so are their metrics.
-#[derive(Deserialize)]
-struct Stats {
+/// One answer. Keys that a version does not know are absent, and so are their metrics.
+#[derive(Debug, Deserialize)]
+pub struct Stats {
     #[serde(flatten)]
     counts: Counts,
     /// Since 0.45; empty until a queue has had a job before 0.59.
     queues: Option<Vec<Queue>>,
 }
 
-#[derive(Deserialize)]
+impl Stats {
+    /// Reads one answer, of a stream or not.
+    pub fn read(json: &[u8]) -> Result<Self, Unreadable> {
+        Ok(serde_json::from_slice(json)?)
+    }
+
+    /// The values. Of active jobs they are the journal's where there is one, which job-list is a moment
+    /// behind; it was found wrong so many times.
+    pub fn reading(mut self, journal: Option<&Jobs>, disagreements: u64) -> Reading {
+        if let Some(jobs) = journal {
+            self.counts.job_states.correct(jobs.numbers());
+            for queue in self.queues.iter_mut().flatten() {
+                let numbers = jobs.queues().get(queue.name.as_str()).copied();
+                queue.counts.job_states.correct(&numbers.unwrap_or_default());
+            }
+        }
+        let mut values = Values::new();
+        // Flux counts a job from DEPEND on: nobody ever sees one in NEW.
+        values.insert(Key::instance("job_queue_state_new_count"), 0.0);
+        values.insert(Key::instance("journal_disagreements_total"), count(disagreements));
+        self.counts.put(&mut values, None);
+
+        let queues = self.queues.unwrap_or_default();
+        let mut missing = too_many_queues(queues.len());
+        if missing.is_none() {
+            for queue in queues {
+                match queue_label(&queue.name) {
+                    Ok(name) => queue.counts.put(&mut values, Some(&name)),
+                    Err(reason) => missing = Some(reason),
+                }
+            }
+        }
+        Reading { values, missing }
+    }
+
+    /// What the journal counts otherwise, of jobs that are active.
+    pub fn difference(&self, journal: &Jobs) -> Option<String> {
+        let (own, other) = (&self.counts.job_states, journal.numbers());
+        let States { depend, priority, sched, run, cleanup, .. } = *own;
+        let pairs = [
+            ("depend", depend, other.depend),
+            ("priority", priority, other.priority),
+            ("sched", sched, other.sched),
+            ("run", run, other.run),
+            ("cleanup", cleanup, other.cleanup),
+        ];
+        let differs = pairs.iter().find(|(_, own, other)| own.is_some_and(|own| own != *other));
+        differs.map(|(state, own, other)| {
+            format!("{} jobs in {state}, and {other} by the journal", own.unwrap_or_default())
+        })
+    }
+}
+
+#[derive(Debug, Deserialize)]
 struct Queue {
     name: String,
     #[serde(flatten)]
     counts: Counts,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Counts {
     job_states: States,
     /// Since 0.45.
@@ -52,9 +87,11 @@ struct Counts {
     failed: Option<u64>,
     canceled: Option<u64>,
     timeout: Option<u64>,
+    /// Since 0.46.
+    inactive_purged: Option<u64>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct States {
     depend: Option<u64>,
     priority: Option<u64>,
@@ -62,6 +99,24 @@ struct States {
     run: Option<u64>,
     cleanup: Option<u64>,
     inactive: Option<u64>,
+}
+
+impl States {
+    fn pending(&self) -> Option<u64> {
+        Some(self.depend? + self.priority? + self.sched?)
+    }
+
+    fn running(&self) -> Option<u64> {
+        Some(self.run? + self.cleanup?)
+    }
+
+    fn correct(&mut self, numbers: &Numbers) {
+        self.depend = Some(numbers.depend);
+        self.priority = Some(numbers.priority);
+        self.sched = Some(numbers.sched);
+        self.run = Some(numbers.run);
+        self.cleanup = Some(numbers.cleanup);
+    }
 }
 
 impl Counts {
@@ -78,6 +133,10 @@ impl Counts {
             ("job_failed_count", self.failed_alone()),
             ("job_canceled_count", self.canceled),
             ("job_timeout_count", self.timeout),
+            ("job_inactive_purged_count", self.inactive_purged),
+            ("job_pending_count", states.pending()),
+            ("job_running_count", states.running()),
+            ("job_active_count", states.pending().zip(states.running()).map(|(a, b)| a + b)),
         ] {
             put(values, Key::of(metric, queue), value);
         }

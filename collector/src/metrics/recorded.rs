@@ -5,7 +5,13 @@ use std::path::Path;
 use serde_json::Value;
 
 /// The payload of the nth successful response of a recorded conversation.
-pub(super) fn payload(release: &str, name: &str, nth: usize) -> Vec<u8> {
+pub(crate) fn payload(release: &str, name: &str, nth: usize) -> Vec<u8> {
+    let mut all = payloads(release, name).into_iter();
+    all.nth(nth).unwrap_or_else(|| panic!("{release}/{name} has no response {nth}"))
+}
+
+/// The payloads of all successful responses of a recorded conversation.
+pub(crate) fn payloads(release: &str, name: &str) -> Vec<Vec<u8>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("flux/testdata")
         .join(release)
@@ -17,6 +23,5 @@ pub(super) fn payload(release: &str, name: &str, nth: usize) -> Vec<u8> {
         (message["type"] == "response" && message["errnum"] == 0)
             || (message["dir"] == "recv" && message["aux1"] == 0 && message["type"] == 2)
     });
-    let mut payloads = responses.map(|message| message["payload"].to_string().into_bytes());
-    payloads.nth(nth).unwrap_or_else(|| panic!("{release}/{name} has no response {nth}"))
+    responses.map(|message| message["payload"].to_string().into_bytes()).collect()
 }

@@ -42,6 +42,11 @@ impl SchedStatus {
         self.allocated.highest_rank().map_or(1, |rank| rank.saturating_add(1))
     }
 
+    /// What is configured and not down.
+    pub fn up(&self) -> ResourceSet {
+        self.all.difference(&self.down)
+    }
+
     /// These ranks only.
     pub fn restrict(&self, ranks: &Idset) -> Self {
         Self {
@@ -54,7 +59,7 @@ impl SchedStatus {
     /// `up = all − down` and `free = up − allocated`, by core and GPU id, so that a node counts in
     /// a set while any id of it is there.
     pub(super) fn put(&self, values: &mut Values, queue: Option<&Arc<str>>) {
-        let up = self.all.difference(&self.down);
+        let up = self.up();
         let free = up.difference(&self.allocated);
         for (set, [nodes, cores, gpus]) in [
             (&self.all, ["node_total_count", "core_total_count", "gpu_total_count"]),
@@ -69,6 +74,18 @@ impl SchedStatus {
             values.insert(Key::of(nodes, queue), count(set.nodes() as u64));
             values.insert(Key::of(cores, queue), count(set.cores()));
             values.insert(Key::of(gpus, queue), count(set.gpus()));
+        }
+        let used = up.intersection(&self.allocated);
+        let idle = up.nodes().saturating_sub(used.nodes()) as u64;
+        values.insert(Key::of("node_idle_count", queue), count(idle));
+        for (metric, used, up) in [
+            ("node_utilization_ratio", used.nodes() as u64, up.nodes() as u64),
+            ("core_utilization_ratio", used.cores(), up.cores()),
+            ("gpu_utilization_ratio", used.gpus(), up.gpus()),
+        ] {
+            if up > 0 {
+                values.insert(Key::of(metric, queue), count(used) / count(up));
+            }
         }
         // The names of the Python metrics API.
         values.insert(Key::of("node_cores_up_count", queue), count(up.cores()));

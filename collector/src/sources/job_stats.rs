@@ -5,13 +5,24 @@ use std::time::Duration;
 use fluxgauge_proto::catalogue::Source;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
-use super::{Context, LEAD, snapshots::Snapshots};
-use crate::{
-    metrics::{Unreadable, jobs},
-    state::Reading,
+use super::{
+    Context, LEAD,
+    journal::{JournalReader, Witness},
+    snapshots::Snapshots,
 };
+use crate::{
+    metrics::{
+        Unreadable, count, jobs,
+        window::{Growth, WINDOWS},
+    },
+    state::{Cause, Key, Reading, Values},
+};
+
+/// How long nothing may have happened to jobs before job-list, which follows them as well, is sure to
+/// know all of it.
+const SETTLED: Duration = Duration::from_secs(1);
 
 /// Where job-list says how many streams are open, since 0.49 and before.
 const STATISTICS: [&str; 2] = ["job-list.stats-get", "job-list.stats.get"];
@@ -19,9 +30,41 @@ const STATISTICS: [&str; 2] = ["job-list.stats-get", "job-list.stats.get"];
 /// How long to wait for that: proofs wait meanwhile.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The service.
+/// The service, whose numbers of active jobs are put right by the journal where that is followed.
 #[derive(Debug)]
-pub(crate) struct JobStats;
+pub(crate) struct JobStats {
+    journal: JournalReader,
+    start: Instant,
+    submitted: Growth,
+    ended: Growth,
+}
+
+impl JobStats {
+    pub(crate) fn new(journal: JournalReader) -> Self {
+        let [submitted, ended] = [Growth::default(), Growth::default()];
+        Self { journal, start: Instant::now(), submitted, ended }
+    }
+
+    /// Jobs in a second, where the journal tells of each.
+    fn rates(&mut self, values: &mut Values) {
+        let Some(flow) = self.journal.now().as_ref().map(|journal| journal.jobs.flow()) else {
+            (self.submitted, self.ended) = (Growth::default(), Growth::default());
+            return;
+        };
+        let moment = self.start.elapsed();
+        self.submitted.feed(moment, count(flow.submitted));
+        self.ended.feed(moment, count(flow.ended));
+        let [(minute, _), (five, _)] = WINDOWS;
+        for (metric, rate) in [
+            ("job_submitted_rate_1m", self.submitted.over(minute)),
+            ("job_submitted_rate_5m", self.submitted.over(five)),
+            ("job_ended_rate_1m", self.ended.over(minute)),
+            ("job_ended_rate_5m", self.ended.over(five)),
+        ] {
+            values.extend(rate.map(|rate| (Key::instance(metric), rate)));
+        }
+    }
+}
 
 impl Snapshots for JobStats {
     const SOURCE: Source = Source::JobStats;
@@ -31,8 +74,31 @@ impl Snapshots for JobStats {
         json!({})
     }
 
-    fn read(&self, json: &[u8]) -> Result<Reading, Unreadable> {
-        jobs::read(json)
+    fn read(&mut self, json: &[u8]) -> Result<Reading, Unreadable> {
+        let stats = jobs::Stats::read(json)?;
+        let journal = self.journal.now();
+        let jobs = journal.as_ref().map(|journal| &journal.jobs);
+        let mut reading = stats.reading(jobs, self.journal.disagreements());
+        drop(journal);
+        self.rates(&mut reading.values);
+        Ok(reading)
+    }
+
+    async fn reads_differently(&mut self) -> Cause {
+        self.journal.changed().await;
+        self.journal.cause()
+    }
+
+    fn compare(&self, json: &[u8], asked: Instant) {
+        let settled = asked.checked_sub(SETTLED).is_some_and(|at| self.journal.is_quiet_since(at));
+        if !settled || !self.journal.is_quiet_since(asked) {
+            return;
+        }
+        let difference = match (jobs::Stats::read(json), &*self.journal.now()) {
+            (Ok(stats), Some(journal)) => stats.difference(&journal.jobs),
+            _ => None,
+        };
+        self.journal.compared(Witness::JobStats, Self::TOPIC, difference.as_deref());
     }
 
     /// A broker before 0.55 answers a streaming request once, with the flags of a stream, and is

@@ -23,7 +23,7 @@ impl Snapshots for Online {
         json!({ "name": "broker.online" })
     }
 
-    fn read(&self, json: &[u8]) -> Result<Reading, Unreadable> {
+    fn read(&mut self, json: &[u8]) -> Result<Reading, Unreadable> {
         online::read(json, self.size)
     }
 

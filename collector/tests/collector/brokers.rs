@@ -193,14 +193,23 @@ async fn a_guest_reads_all_that_its_release_allows() {
 #[tokio::test]
 async fn a_hung_broker_leaves_values_that_age() {
     let scene = scene(|_| {}).await;
-    scene.until_value("node_up_count", Some(4.0)).await;
+    scene
+        .gateway
+        .until("all sources have spoken", |heard| {
+            heard.samples.last().is_some_and(|sample| {
+                sample.sources.iter().all(|source| source.proved_age_ms.is_some())
+            })
+        })
+        .await;
     scene.simulator.fault(ANY_TOPIC, Fault::Silence);
     let heard = scene
         .gateway
         .until("old proofs", |heard| {
-            let sources = heard.samples.last().map(|sample| sample.sources.as_slice());
-            sources.is_some_and(|sources| {
-                sources.iter().all(|source| source.proved_age_ms.is_some_and(|age| age > 2000))
+            // That no heartbeat comes is known without the broker.
+            let pulse = Source::Heartbeat.name();
+            heard.samples.last().is_some_and(|sample| {
+                let mut asked = sample.sources.iter().filter(|source| source.name != pulse);
+                asked.all(|source| source.proved_age_ms.is_some_and(|age| age > 2000))
             })
         })
         .await;

@@ -41,7 +41,7 @@ async fn changes_follow_a_full_sample_without_a_gap() {
     }
     let causes: Vec<_> =
         heard.samples.iter().map(|sample| sample.trace.as_ref().unwrap().cause.as_str()).collect();
-    assert!(causes.contains(&"job-list.job-stats"), "{causes:?}");
+    assert!(causes.contains(&"job-manager.events-journal"), "{causes:?}");
     pod.stop().await;
 }
 

@@ -10,6 +10,7 @@ mod brokers;
 mod demand;
 mod gateway;
 mod gateways;
+mod journal;
 mod life;
 mod pod;
 mod releases;

@@ -5,8 +5,8 @@ use super::{
     Metric,
     Place::Alone,
     Scope::Broker,
-    Source::{self, Lead, Modules, Overlay, Rusage},
-    Unit::{self, Bool, Bytes, Messages, Nodes, Rank, Seconds},
+    Source::{self, Heartbeat, Lead, Modules, Overlay, OverlayStats, Rusage},
+    Unit::{self, Bool, Bytes, Messages, Nodes, Rank, Seconds, Times},
 };
 
 pub(super) const ROWS: &[Metric] = &[
@@ -20,6 +20,32 @@ pub(super) const ROWS: &[Metric] = &[
         "broker_rpc_rtt_seconds",
         Seconds,
         "Round trip of the last request to the broker over its local socket.",
+    ),
+    state("broker_uptime_seconds", Seconds, "Time since the broker started."),
+    of(
+        Source::Broker,
+        "broker_reconnects_total",
+        "broker_reconnects",
+        Times,
+        Counter,
+        "How often the collector has connected to its broker again, since the collector started.",
+    ),
+    of(
+        Heartbeat,
+        "broker_heartbeat_age_seconds",
+        "broker_heartbeat_age_seconds",
+        Seconds,
+        Gauge,
+        "Time since the last heartbeat of the instance arrived at the broker; absent before the first.",
+    ),
+    of(
+        OverlayStats,
+        "broker_overlay_rpcs_count",
+        "broker_overlay_rpcs",
+        Messages,
+        Gauge,
+        "Requests that the broker has sent to its neighbours in the overlay network, or has passed on, and \
+         that are not answered yet.",
     ),
     of(
         Lead,
@@ -101,5 +127,15 @@ const fn of(
     help: &'static str,
 ) -> Metric {
     let prometheus = Alone(place);
-    Metric { name, unit, scope: Broker, kind, source, summable: false, prometheus, help }
+    Metric {
+        name,
+        unit,
+        scope: Broker,
+        kind,
+        source,
+        summable: false,
+        window: None,
+        prometheus,
+        help,
+    }
 }

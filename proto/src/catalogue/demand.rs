@@ -20,6 +20,7 @@ pub(super) const ROWS: &[Metric] = &[
         kind: Gauge,
         source: Source::Demand,
         summable: false,
+        window: None,
         prometheus: Alone("cluster_size_desired"),
         help: "The smallest MiniCluster size that holds every running job where it is and all \
                waiting ones at once, at least cluster_size_min_safe; it falls as that one does.",
@@ -31,6 +32,7 @@ pub(super) const ROWS: &[Metric] = &[
         kind: Gauge,
         source: Source::Demand,
         summable: false,
+        window: None,
         prometheus: Alone("cluster_size_desired_past_tolerance"),
         help: "cluster_size_desired and up to a tenth more, so that an autoscaler whose tolerance is the \
                usual 10 % grows to cluster_size_desired at least.",
@@ -53,6 +55,17 @@ pub(super) const ROWS: &[Metric] = &[
         Gpus,
         "GPUs that waiting jobs ask for; of whole nodes all.",
     ),
+    average("pending_nodes_demand_1m", 60, "pending_nodes_demand, on average over a minute."),
+    average("pending_nodes_demand_5m", 300, "pending_nodes_demand, on average over five minutes."),
+    Metric {
+        summable: false,
+        ..demand(
+            "pending_nodes_head",
+            Alone("pending_nodes_head"),
+            Nodes,
+            "Nodes that the first waiting job needs; 0 while none waits.",
+        )
+    },
     Metric {
         summable: false,
         ..demand(
@@ -77,6 +90,24 @@ pub(super) const ROWS: &[Metric] = &[
         NodeSeconds,
         "Nodes × time limit, summed up over the waiting jobs that have a time limit.",
     ),
+    demand(
+        "running_remaining_node_seconds",
+        Alone("running_remaining_node_seconds"),
+        NodeSeconds,
+        "Nodes × time that is left, summed up over the running jobs that have a time limit; absent where \
+         the journal of jobs cannot be followed.",
+    ),
+    Metric {
+        scope: Instance,
+        summable: false,
+        ..demand(
+            "backlog_drain_seconds",
+            Alone("backlog_drain_seconds"),
+            Seconds,
+            "How long the up nodes take at most for the backlog and what still runs, of jobs with a \
+             time limit; absent as running_remaining_node_seconds.",
+        )
+    },
     demand(
         "pending_unlimited_count",
         Alone("jobs_pending_unlimited"),
@@ -115,6 +146,7 @@ pub(super) const ROWS: &[Metric] = &[
         kind: Gauge,
         source: Source::Demand,
         summable: false,
+        window: None,
         prometheus: Alone("instance_idle_seconds"),
         help: "For how long there has been no active job, as far as the collector saw; 0 while \
                there is one.",
@@ -129,7 +161,12 @@ const fn demand(name: &'static str, prometheus: Place, unit: Unit, help: &'stati
         kind: Gauge,
         source: Source::Demand,
         summable: true,
+        window: None,
         prometheus,
         help,
     }
+}
+
+const fn average(name: &'static str, window: u32, help: &'static str) -> Metric {
+    Metric { scope: Instance, window: Some(window), ..demand(name, Alone(name), Nodes, help) }
 }

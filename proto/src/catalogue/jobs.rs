@@ -1,12 +1,12 @@
 //! Jobs by state and outcome.
 
 use super::{
-    Kind::Gauge,
+    Kind::{Counter, Gauge},
     Metric,
-    Place::{self, In},
+    Place::{self, Alone, In},
     Scope::{self, Instance, InstanceAndQueue},
     Source,
-    Unit::Jobs,
+    Unit::{Jobs, JobsPerSecond, Times},
     prometheus::{INACTIVE_JOBS, JOBS},
 };
 
@@ -74,6 +74,59 @@ pub(super) const ROWS: &[Metric] = &[
         InstanceAndQueue,
         "Inactive jobs that ran out of time.",
     ),
+    jobs(
+        "job_inactive_purged_count",
+        Alone("jobs_purged"),
+        InstanceAndQueue,
+        "Inactive jobs that were purged since the instance started.",
+    ),
+    // Sums over states.
+    jobs(
+        "job_pending_count",
+        Alone("jobs_pending"),
+        InstanceAndQueue,
+        "Jobs that have not started: those in DEPEND, PRIORITY and SCHED.",
+    ),
+    jobs(
+        "job_running_count",
+        Alone("jobs_running"),
+        InstanceAndQueue,
+        "Jobs that have started and are not inactive: those in RUN and CLEANUP.",
+    ),
+    jobs("job_active_count", Alone("jobs_active"), InstanceAndQueue, "Jobs that are not inactive."),
+    // What the journal of jobs tells, where it can be followed.
+    rate(
+        "job_submitted_rate_1m",
+        60,
+        "Jobs submitted in a second, on average over a minute; absent where the journal of jobs cannot be followed.",
+    ),
+    rate(
+        "job_submitted_rate_5m",
+        300,
+        "Jobs submitted in a second, on average over five minutes; absent where the journal of jobs cannot be followed.",
+    ),
+    rate(
+        "job_ended_rate_1m",
+        60,
+        "Jobs that became inactive in a second, on average over a minute; absent where the journal of jobs cannot be followed.",
+    ),
+    rate(
+        "job_ended_rate_5m",
+        300,
+        "Jobs that became inactive in a second, on average over five minutes; absent where the journal of jobs cannot be followed.",
+    ),
+    Metric {
+        name: "journal_disagreements_total",
+        unit: Times,
+        scope: Instance,
+        kind: Counter,
+        source: Source::JobStats,
+        summable: true,
+        window: None,
+        prometheus: Alone("journal_disagreements"),
+        help: "How often what the journal of jobs said was not what another service counted, after \
+               which the journal was read anew; since the collector connected to the broker.",
+    },
 ];
 
 const fn jobs(name: &'static str, prometheus: Place, scope: Scope, help: &'static str) -> Metric {
@@ -84,7 +137,12 @@ const fn jobs(name: &'static str, prometheus: Place, scope: Scope, help: &'stati
         kind: Gauge,
         source: Source::JobStats,
         summable: true,
+        window: None,
         prometheus,
         help,
     }
+}
+
+const fn rate(name: &'static str, window: u32, help: &'static str) -> Metric {
+    Metric { unit: JobsPerSecond, window: Some(window), ..jobs(name, Alone(name), Instance, help) }
 }

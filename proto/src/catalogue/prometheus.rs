@@ -88,7 +88,8 @@ mod tests {
                     continue;
                 }
             };
-            let is_word = |name: &str| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+            let is_letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+            let is_word = |name: &str| name.bytes().all(is_letter);
             assert!(is_word(family.name) && is_word(family.label), "{family:?}");
             assert!(!family.name.starts_with("queue_"), "{family:?} looks like one of queues");
             assert!(!RESERVED.iter().any(|end| family.name.ends_with(end)), "{family:?}");

@@ -3,17 +3,19 @@
 //!
 //! ```text
 //!  recorded bytes ──▶ frames          samples ──gRPC──▶ store          requests ──TLS──▶ values
+//!  submission ──▶ journal ──▶ collector ──▶ gateway ──▶ reader
 //! ```
 //!
 //! Reads are measured beside a bare hyper server with the same TLS, which answers a constant of the
 //! same size: the ratio says what routing, the query and JSON cost, whatever the machine. The load
-//! comes from the same machine, so the numbers are of all the work on both ends. Takes two
+//! comes from the same machine, so the numbers are of all the work on both ends. Takes three
 //! minutes.
 
 use system_tests::install_crypto;
 
 mod bare;
 mod frames;
+mod journal;
 mod reads;
 mod samples;
 mod spread;
@@ -22,8 +24,12 @@ fn main() {
     install_crypto();
     // cargo adds a flag of its own.
     let wanted: Vec<_> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
-    let steps: [(&str, fn()); 3] =
-        [("frames", frames::measure), ("samples", samples::measure), ("reads", reads::measure)];
+    let steps: [(&str, fn()); 4] = [
+        ("frames", frames::measure),
+        ("samples", samples::measure),
+        ("journal", journal::measure),
+        ("reads", reads::measure),
+    ];
     for (name, measure) in steps {
         if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
             measure();

@@ -15,7 +15,7 @@ pub(super) fn truth(broker: &Simulator, metric: &str, queue: Option<&str>) -> f6
     let waiting = |job: &Listed| {
         job.state == State::Sched && queue.is_none_or(|queue| job.queue.as_deref() == Some(queue))
     };
-    let (mut sum, mut largest) = (0, 0);
+    let (mut sum, mut largest, mut first) = (0, 0, 0);
     let mut size = broker.tallies(None).expect("an instance").cluster_size_min_safe;
     for job in broker.list().into_iter().filter(waiting) {
         let (nodes, cores, gpus) = needs(job.need);
@@ -23,6 +23,7 @@ pub(super) fn truth(broker: &Simulator, metric: &str, queue: Option<&str>) -> f6
         let (held, fits) = (job.urgency == 0, nodes <= usable.len());
         if !held && fits {
             largest = largest.max(nodes);
+            first = if first == 0 { nodes } else { first };
             // Jobs of these tests wait since all ranks that they may use are too few or in use.
             size = size.max(usable.max().map_or(1, |rank| u64::from(rank) + 1));
         }
@@ -40,6 +41,7 @@ pub(super) fn truth(broker: &Simulator, metric: &str, queue: Option<&str>) -> f6
     }
     #[allow(clippy::cast_precision_loss, reason = "counts of a test are far below 2^53")]
     match metric {
+        "pending_nodes_head" => first as f64,
         "pending_nodes_max" => largest as f64,
         "cluster_size_desired" => size as f64,
         // None of these instances has more than ten ranks.

@@ -166,7 +166,7 @@ async fn a_reads_link_leads_to_the_flux_event_that_made_the_value() {
     let caused = |span: &Span| {
         let cause = span.attributes.iter().find(|attribute| attribute.key == "flux.cause");
         let value = cause.and_then(|cause| cause.value.as_ref()?.value.clone());
-        value == Some(Value::StringValue("job-list.job-stats".to_owned()))
+        value == Some(Value::StringValue("job-manager.events-journal".to_owned()))
     };
     let receiver = &gateway.receiver;
     let sample = |read: &Span| {

@@ -7,7 +7,7 @@ use flux_simulator::{
     instance::{Hold, Need, Outcome},
 };
 use fluxgauge_proto::catalogue::{CATALOGUE, Scope};
-use system_tests::{Path, client::HPC, path::SHORT};
+use system_tests::{DEADLINE, Path, client::HPC, path::SHORT, within};
 
 /// The newest release, and each that is the last one to need a fallback: no sched-status before
 /// 0.61, no streaming job-stats before 0.55, canceled jobs among the failed ones before 0.50.
@@ -60,7 +60,8 @@ async fn every_metric_of_a_broker_is_there_under_its_pod() {
     let path = Path::start(&[]).await;
     let read = async |metric: &str| {
         let url = format!("{HPC}/pods/mc0-0/{metric}");
-        path.gateway.client().get(&url).await.value().unwrap()
+        // The first heartbeat comes after a while.
+        within(DEADLINE, metric, async || path.gateway.client().get(&url).await.value()).await
     };
     for metric in CATALOGUE.iter().filter(|metric| metric.scope == Scope::Broker) {
         let value = read(metric.name).await;

@@ -18,6 +18,10 @@ use tokio::{
 use super::shared::{State, lock};
 use crate::{rpc::Disconnect, wire::Decoder};
 
+/// Reads in a row, before others have their turn: what a broker has to say at once, as the backlog of a
+/// journal, is taken in at most so many pieces before anybody looks at it.
+const READS: usize = 8;
+
 /// Drives the socket until it ends, and says why. Nothing moves unless this is polled: spawn it.
 ///
 /// It ends by itself with the last [`Client`](super::Client), stream and subscription. It always
@@ -64,9 +68,9 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads until there is nothing left, or the runtime wants others to have their turn.
+    /// Reads until there is nothing left, or others are to have their turn.
     fn read(&mut self, cx: &mut Context<'_>) -> Result<(), Disconnect> {
-        loop {
+        for _ in 0..READS {
             // The decoder owns the bytes: a read that is given up loses none.
             match pin!(self.socket.read_buf(self.decoder.fill())).poll(cx) {
                 Poll::Ready(Ok(0)) => return Err(Disconnect::Closed),
@@ -84,6 +88,8 @@ impl Connection {
                 }
             }
         }
+        cx.waker().wake_by_ref();
+        Ok(())
     }
 }
 

@@ -45,6 +45,35 @@ impl Health {
     }
 }
 
+/// `overlay.stats-get`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct OverlayStats {
+    child_count: u64,
+    child_connected: u64,
+    parent_count: u64,
+    parent_rpc: u64,
+    child_rpc: u64,
+}
+
+impl OverlayStats {
+    /// Nothing is on its way.
+    pub(crate) fn of(world: &World, rank: u32) -> Self {
+        let (size, online) = (world.instance.shape().size, world.instance.online().len());
+        let [count, connected, parents] = match rank {
+            0 => [u64::from(size) - 1, online.saturating_sub(1), 0],
+            _ => [0, 0, 1],
+        };
+        Self {
+            child_count: count,
+            child_connected: connected,
+            parent_count: parents,
+            parent_rpc: 0,
+            child_rpc: 0,
+        }
+    }
+}
+
 /// `module.list`
 #[derive(Debug, Serialize)]
 pub(crate) struct Modules {

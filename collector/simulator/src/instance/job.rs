@@ -82,6 +82,17 @@ pub enum Outcome {
     Timeout,
 }
 
+impl Outcome {
+    /// The exception that ended the job, where one did.
+    pub(super) const fn exception(self) -> Option<&'static str> {
+        match self {
+            Self::Successful | Self::Failed => None,
+            Self::Canceled => Some("cancel"),
+            Self::Timeout => Some("timeout"),
+        }
+    }
+}
+
 /// An active job.
 #[derive(Clone, Debug)]
 pub struct Job {

@@ -1,10 +1,10 @@
 //! The jobs of an instance, one by one, in the order in which job-list has them.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use flux_client::Idset;
 
-use super::{Instance, JobId, Need, State};
+use super::{Instance, Job, JobId, LOOK_AHEAD, Need, State};
 
 /// An active job, as others see it.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +39,18 @@ impl Instance {
             (!pending, Reverse(job.urgency))
         });
         jobs
+    }
+
+    /// Jobs that the scheduler has not been asked to place yet, and those that it has: the first
+    /// [`LOOK_AHEAD`] of each queue.
+    pub fn asked_for(&self) -> (usize, usize) {
+        let mut of_queue = BTreeMap::new();
+        let stopped = |job: &Job| job.queue.is_some_and(|queue| self.stopped.contains(&queue));
+        for job in self.jobs.values().filter(|job| job.is_ready() && !stopped(job)) {
+            *of_queue.entry(job.queue).or_insert(0_usize) += 1;
+        }
+        let asked = of_queue.values().map(|jobs| (*jobs).min(LOOK_AHEAD)).sum();
+        (of_queue.values().sum::<usize>() - asked, asked)
     }
 
     /// An active job.

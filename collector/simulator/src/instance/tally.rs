@@ -30,8 +30,25 @@ pub struct Tallies {
     pub allocated: Tally,
     /// The rest of the total, whole nodes.
     pub down: Tally,
+    /// Of what is up, what some job has.
+    pub used: Tally,
+    /// Up nodes of which no job has anything.
+    pub idle: u64,
     /// 1 + the highest rank with anything allocated, at least 1.
     pub cluster_size_min_safe: u64,
+}
+
+/// Ranks that somebody took out of use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TakenOut {
+    /// Drained, and no job has anything of them.
+    pub drained: u64,
+    /// Drained, and some job has.
+    pub draining: u64,
+    /// By the configuration.
+    pub excluded: u64,
+    /// Slow to answer.
+    pub torpid: u64,
 }
 
 /// Jobs by state, in the order in which job-list prints them.
@@ -118,6 +135,19 @@ impl Instance {
         Some(tallies)
     }
 
+    /// Ranks that are taken out of use, as `flux resource status` prints them.
+    pub fn taken_out(&self) -> TakenOut {
+        let used: Idset = self.allocated().map(|(rank, ..)| rank).collect();
+        let drained: Idset = self.drained.keys().copied().collect();
+        let draining = drained.intersection(&used).len();
+        TakenOut {
+            drained: drained.len() - draining,
+            draining,
+            excluded: self.excluded().len(),
+            torpid: self.torpid().len(),
+        }
+    }
+
     /// Jobs by state, `None` where there is no such queue.
     pub fn states(&self, queue: Option<&str>) -> Option<States> {
         let queue = self.queue_index(queue)?;
@@ -170,6 +200,8 @@ impl Tallies {
         if up {
             self.up.add(whole);
             self.free.add(left);
+            self.used.add(used);
+            self.idle += 1 - used.nodes;
         } else {
             self.down.add(whole);
         }

@@ -121,6 +121,8 @@ fn the_tallies_are_what_flux_resource_list_makes_of_the_answers() {
                     free: tally(&up.difference(&allocated)),
                     allocated: tally(&allocated),
                     down: tally(&down),
+                    used: tally(&up.intersection(&allocated)),
+                    idle: tally(&up).nodes - tally(&up.intersection(&allocated)).nodes,
                     cluster_size_min_safe: of(&allocated)
                         .highest_rank()
                         .map_or(1, |rank| u64::from(rank) + 1),

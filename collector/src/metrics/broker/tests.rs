@@ -1,7 +1,8 @@
 use super::*;
 use crate::metrics::recorded::payload;
 
-const ASKED: Asked = Asked { rank: 3, round_trip: Duration::from_millis(2) };
+const ASKED: Asked =
+    Asked { rank: 3, round_trip: Duration::from_millis(2), uptime: Some(60.5), reconnects: 2 };
 
 /// Names and values, in the order of names.
 fn values(reading: Reading) -> Vec<(&'static str, f64)> {
@@ -14,9 +15,11 @@ fn a_broker_is_up_only_in_state_run() {
         let json = format!(r#"{{"state":"{state_now}","duration":2.5}}"#);
         let want = [
             ("broker_rank", 3.0),
+            ("broker_reconnects_total", 2.0),
             ("broker_rpc_rtt_seconds", 0.002),
             ("broker_state_seconds", 2.5),
             ("broker_up", up),
+            ("broker_uptime_seconds", 60.5),
         ];
         assert_eq!(values(state(json.as_bytes(), ASKED).unwrap()), want);
     }

@@ -22,11 +22,35 @@ fn drained_and_torpid_ranks_take_no_job_in_every_release() {
     assert!(Ranks::read(br#"{"R":null}"#).is_err());
 }
 
+fn rest(size: Option<u32>) -> Rest {
+    let remaining = Some(Remaining::of([Arc::from("batch")].iter()));
+    Rest { size, idle: Duration::ZERO, averages: [Some(1.0); 2], remaining, up: 4 }
+}
+
+#[test]
+fn what_is_left_drains_over_the_nodes_that_are_up() {
+    let mut rest = rest(Some(4));
+    let remaining = rest.remaining.as_mut().unwrap();
+    remaining.add(Some(&"batch".into()), 100.5);
+    remaining.add(None, 20.0);
+    let instance = Totals { backlog_node_seconds: 80.0, ..Totals::default() };
+    let demand = Demand { instance, ..Demand::default() };
+    let values = reading(&demand, &rest, None).values;
+    let value = |key: Key| values.get(&key).copied();
+    let left = "running_remaining_node_seconds";
+    assert_eq!(value(Key::instance(left)), Some(120.0));
+    assert_eq!(value(Key::of(left, Some(&"batch".into()))), Some(100.0));
+    assert_eq!(value(Key::instance("backlog_drain_seconds")), Some(50.0));
+    let values = reading(&demand, &Rest { remaining: None, ..rest }, None).values;
+    assert!(!values.contains_key(&Key::instance(left)));
+    assert!(!values.contains_key(&Key::instance("backlog_drain_seconds")));
+}
+
 #[test]
 fn every_value_is_in_the_catalogue_under_its_source_and_every_metric_has_one() {
     let queues = BTreeMap::from([("batch".into(), Totals::default())]);
     let demand = Demand { size: Some(1), queues, ..Demand::default() };
-    let values = reading(&demand, Some(1), Duration::ZERO, None).values;
+    let values = reading(&demand, &rest(Some(1)), None).values;
     for key in values.keys() {
         let metric = catalogue::find(key.metric).unwrap_or_else(|| panic!("{}", key.metric));
         assert_eq!(metric.source, Source::Demand, "{}", key.metric);
@@ -45,7 +69,7 @@ fn what_rests_on_gpus_that_are_not_told_is_absent_with_the_reason() {
         instance: Totals { gpus: None, cores: 8, ..Totals::default() },
         ..Demand::default()
     };
-    let Reading { values, missing } = reading(&demand, None, Duration::ZERO, None);
+    let Reading { values, missing } = reading(&demand, &rest(None), None);
     assert_eq!(values[&Key::instance("pending_cores_demand")], 8.0);
     for absent in ["pending_gpus_demand", "cluster_size_desired"] {
         assert!(!values.contains_key(&Key::instance(absent)), "{absent}");

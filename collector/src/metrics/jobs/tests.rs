@@ -15,6 +15,10 @@ const METRICS: [&str; 10] = [
     "job_timeout_count",
 ];
 
+fn read(json: &[u8]) -> Result<Reading, Unreadable> {
+    Ok(Stats::read(json)?.reading(None, 0))
+}
+
 fn row(reading: &Reading, queue: Option<&str>) -> [Option<f64>; 10] {
     let queue = queue.map(Arc::from);
     METRICS.map(|metric| reading.values.get(&Key::of(metric, queue.as_ref())).copied())
@@ -70,7 +74,7 @@ fn what_a_version_does_not_say_is_absent() {
     assert_eq!(reading.values[&Key::instance("job_queue_state_new_count")], 0.0);
 
     let bare = read(br#"{"job_states":{"run":2}}"#).unwrap();
-    assert_eq!(bare.values.len(), 2);
+    assert_eq!(bare.values.len(), 3);
     assert!(read(b"{}").is_err() && read(b"[]").is_err() && read(br#"{"job_states":1}"#).is_err());
 }
 
@@ -83,8 +87,29 @@ fn too_many_queues_are_left_out_with_the_reason() {
         read(json.as_bytes()).unwrap()
     };
     let fits = stats(MAX_QUEUES);
-    assert_eq!((fits.values.len(), fits.missing), (2 + MAX_QUEUES, None));
+    assert_eq!((fits.values.len(), fits.missing), (3 + MAX_QUEUES, None));
     let over = stats(MAX_QUEUES + 1);
-    assert_eq!(over.values.len(), 2);
+    assert_eq!(over.values.len(), 3);
     assert!(over.missing.unwrap().contains("65 queues are over the limit of 64"));
+}
+
+#[test]
+fn active_jobs_are_the_journals_where_there_is_one() {
+    let mut jobs = Jobs::default();
+    let journal = br#"{"id":7,"events":[{"timestamp":1.0,"name":"submit"},{"timestamp":1.0,"name":"validate"}],
+        "jobspec":{"resources":[],"attributes":{"system":{"queue":"batch"}}}}"#;
+    if let crate::journal::Message::Job(events) = crate::journal::Message::read(journal).unwrap() {
+        jobs.take(&events).unwrap();
+    }
+    let json = br#"{"job_states":{"depend":0,"priority":0,"sched":1,"run":0,"cleanup":0,"inactive":5},
+        "queues":[{"name":"batch","job_states":{"run":1,"inactive":5}},{"name":"idle","job_states":{"run":1}}]}"#;
+    let stats = Stats::read(json).unwrap();
+    let difference = stats.difference(&jobs).unwrap();
+    assert_eq!(difference, "0 jobs in depend, and 1 by the journal");
+    let reading = stats.reading(Some(&jobs), 3);
+    let queue = |name: &str| row(&reading, Some(name))[..6].to_vec();
+    assert_eq!(row(&reading, None)[..6], all([1, 0, 0, 0, 0, 5, 0, 0, 0, 0])[..6]);
+    assert_eq!(queue("batch"), all([1, 0, 0, 0, 0, 5, 0, 0, 0, 0])[..6]);
+    assert_eq!(queue("idle")[..5], all([0; 10])[..5]);
+    assert_eq!(reading.values[&Key::instance("journal_disagreements_total")], 3.0);
 }

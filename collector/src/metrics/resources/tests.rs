@@ -82,7 +82,7 @@ fn a_set_may_be_null_but_not_missing() {
 fn every_value_is_in_the_catalogue_under_its_source() {
     use fluxgauge_proto::catalogue;
     let status = SchedStatus::read(br#"{"all":null,"down":null,"allocated":null}"#).unwrap();
-    let jobs = crate::metrics::jobs::read(br#"{"job_states":{}}"#).unwrap();
+    let jobs = crate::metrics::jobs::Stats::read(br#"{"job_states":{}}"#).unwrap().reading(None, 0);
     let readings =
         [(status.reading(1), catalogue::Source::SchedStatus), (jobs, catalogue::Source::JobStats)];
     for (reading, source) in readings {

@@ -59,7 +59,10 @@ async fn a_full_sample_is_followed_by_what_changed() {
     assert_eq!(names(&delta.series), [("node_online_count", 4.0)]);
 
     let idle = stream.next();
-    assert_eq!((idle.series.len(), idle.removed.len(), idle.sources.len()), (0, 0, 10));
+    assert_eq!(
+        (idle.series.len(), idle.removed.len(), idle.sources.len()),
+        (0, 0, Source::ALL.len())
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -126,12 +129,18 @@ async fn the_bounds_of_the_contract_are_kept() {
 
 #[test]
 fn the_largest_sample_fits_into_a_message() {
-    use crate::metrics::MAX_QUEUES;
-    // Ten metrics of jobs and seventeen of resources for each queue, with the longest of names.
-    let values: Values = (0..MAX_QUEUES * 27)
-        .map(|series| {
-            let queue = format!("{series:0>253}");
-            (Key::of("job_queue_state_priority_count", Some(&queue.into())), 1.0)
+    use fluxgauge_proto::catalogue::{CATALOGUE, Scope};
+
+    use crate::metrics::{MAX_QUEUE_BYTES, MAX_QUEUES};
+    // Every metric of the instance, and those of each queue, with the longest of names.
+    let queues: Vec<_> = (0..MAX_QUEUES)
+        .map(|queue| Some(Arc::from(format!("{queue:0>MAX_QUEUE_BYTES$}"))))
+        .collect();
+    let values: Values = CATALOGUE
+        .iter()
+        .flat_map(|metric| {
+            let of_queues = queues.iter().filter(|_| metric.scope == Scope::InstanceAndQueue);
+            of_queues.chain([&None]).map(|queue| (Key::of(metric.name, queue.as_ref()), 1.0))
         })
         .collect();
     let bytes: usize = values

@@ -38,6 +38,7 @@ mod digest;
 mod headers;
 mod policy;
 mod question;
+mod recent;
 mod refusals;
 mod review;
 mod said;
@@ -59,6 +60,7 @@ pub use user::{Reader, User};
 use access::{Access, Decision};
 use certificate::Shown;
 use headers::Names;
+use recent::Recent;
 use refusals::Refusals;
 use shared_token::SharedToken;
 use token::{Token, Tokens};
@@ -105,6 +107,7 @@ pub struct Caller {
     readers: Readers,
     peer: IpAddr,
     shown: Option<Shown>,
+    recent: Recent,
 }
 
 /// Who asks, as far as a request and its connection say.
@@ -177,7 +180,8 @@ impl Readers {
     /// The client of a connection, which has shown these certificates, its own first.
     pub fn on(&self, certificates: Vec<CertificateDer<'static>>) -> Caller {
         let peer = Ipv4Addr::UNSPECIFIED.into();
-        Caller { readers: self.clone(), peer, shown: Shown::new(certificates) }
+        let shown = Shown::new(certificates);
+        Caller { readers: self.clone(), peer, shown, recent: Recent::default() }
     }
 }
 
@@ -194,9 +198,11 @@ impl Caller {
             Rule::Kubernetes(delegated) => {
                 let trust = delegated.trust.load();
                 let identity = self.identity(&trust, headers, now);
-                match &trust.proxy {
-                    Some(proxy) => proxy.headers.strip(headers),
-                    None => Names::default().strip(headers),
+                match (&identity, &trust.proxy) {
+                    // What a proxy says is taken out as it is read.
+                    (Identity::User { proxied: true, .. }, _) => {}
+                    (_, Some(proxy)) => proxy.headers.strip(headers),
+                    (_, None) => Names::default().strip(headers),
                 }
                 Claim(identity)
             }
@@ -247,22 +253,25 @@ impl Caller {
         &self,
         claim: &Claim,
         question: &Question<'_>,
+        now: Moment,
     ) -> Option<Result<Arc<Reader>, Refusal>> {
         let Rule::Kubernetes(delegated) = &self.readers.0.rule else {
             return Some(self.without_kubernetes(claim, question));
         };
         let (user, proxied) = match &claim.0 {
             Identity::User { user, proxied } => (Arc::clone(user), *proxied),
-            Identity::Token(token) => match delegated.tokens.remembered(token)? {
-                Some(user) => (user, false),
-                None => return Some(Err(Refusal::invalid_token())),
-            },
+            Identity::Token(token) => {
+                match delegated.tokens.remembered(token, &self.recent, now.instant)? {
+                    Some(user) => (user, false),
+                    None => return Some(Err(Refusal::invalid_token())),
+                }
+            }
             Identity::Unproved(why) => return Some(Err(Refusal::Unauthenticated(why.clone()))),
         };
         if question.is_granted_to(&user, proxied) {
             return Some(Ok(user));
         }
-        let decision = delegated.access.remembered(&user, question)?;
+        let decision = delegated.access.remembered(&user, question, &self.recent, now.instant)?;
         Some(judge(user, decision))
     }
 
@@ -328,9 +337,9 @@ impl Caller {
 }
 
 fn judge(user: Arc<Reader>, decision: Decision) -> Result<Arc<Reader>, Refusal> {
-    match decision {
-        Decision::Allowed => Ok(user),
-        Decision::Denied(reason) => Err(Refusal::Forbidden { user, reason }),
+    match decision.allowed {
+        Ok(()) => Ok(user),
+        Err(reason) => Err(Refusal::Forbidden { user, reason }),
     }
 }
 

@@ -33,6 +33,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::crowd::Crowd;
 
+mod again;
+mod at_once;
 mod connection;
 
 /// How long a client may take for the TLS handshake.
@@ -54,6 +56,10 @@ pub const MAX_HEADERS: usize = 256;
 
 /// Requests at once on one HTTP/2 connection, as many as a Go server takes.
 pub const MAX_STREAMS: u32 = 250;
+
+/// Connections that last longer are looked after by [`KEEPALIVE_INTERVAL`]; others end before it matters
+/// that their clients are gone, and each of their requests costs a little less.
+pub const SHORT_LIVED: Duration = Duration::from_secs(300);
 
 /// After how much silence an HTTP/2 client is asked whether it still lives. Shorter than the five
 /// minutes after which common load balancers forget a connection.

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +37,17 @@ pub const MAX_REPORTERS: usize = 16_384;
 
 /// The MiniClusters of one namespace by name.
 pub type Namespace = BTreeMap<Arc<str>, Arc<Cluster>>;
+
+/// Which MiniClusters report, at one moment. Not to be kept.
+#[derive(Debug)]
+pub struct Look(Guard<Arc<Index>>);
+
+impl Look {
+    /// One MiniCluster.
+    pub fn cluster(&self, namespace: &str, name: &str) -> Option<&Cluster> {
+        self.0.namespaces.get(namespace)?.get(name).map(AsRef::as_ref)
+    }
+}
 
 /// All that is known, by namespace, MiniCluster and rank.
 #[derive(Debug, Default)]
@@ -95,6 +106,11 @@ pub struct Slot {
 }
 
 impl Slot {
+    /// The same for a moment, without a count that other threads change as well.
+    pub fn look(&self) -> Guard<Option<Arc<Snapshot>>> {
+        self.newest.load()
+    }
+
     /// The newest snapshot; `None` until the first sample of the first stream.
     pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
         self.newest.load_full()
@@ -129,6 +145,11 @@ impl Store {
         let index = self.index.load();
         let all = index.namespaces.iter();
         all.map(|(name, namespace)| (Arc::clone(name), Arc::clone(namespace))).collect()
+    }
+
+    /// Looks which MiniClusters report, without a count that other threads change as well.
+    pub fn look(&self) -> Look {
+        Look(self.index.load())
     }
 
     /// One MiniCluster.

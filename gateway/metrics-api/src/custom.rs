@@ -13,6 +13,8 @@ use crate::{
     time::Time,
 };
 
+mod json;
+
 /// The API group.
 pub const GROUP: &str = "custom.metrics.k8s.io";
 
@@ -129,6 +131,10 @@ impl Document for List<'_> {
     fn size_hint(&self) -> usize {
         // About 120 bytes of frame, and 320 of an item with names of usual length.
         128 + 320 * self.items.len()
+    }
+
+    fn write_json(&self, body: &mut Vec<u8>) -> serde_json::Result<()> {
+        json::write(self, body)
     }
 
     fn write_fields(&self, list: &mut Message<'_>) {

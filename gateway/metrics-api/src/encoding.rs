@@ -41,6 +41,15 @@ pub trait Document: Serialize {
         256
     }
 
+    /// Writes it as JSON in one line, without the newline. What is read all the time may do that faster
+    /// than serde, and then writes the same.
+    fn write_json(&self, body: &mut Vec<u8>) -> serde_json::Result<()>
+    where
+        Self: Sized,
+    {
+        serde_json::to_writer(body, self)
+    }
+
     /// Writes its protobuf fields in the way of Kubernetes: in ascending order, and also those
     /// that are empty, unless they are optional.
     fn write_fields(&self, message: &mut Message<'_>);
@@ -82,7 +91,7 @@ impl Encoding {
                 protobuf::envelope(document, &mut body);
                 return body;
             }
-            Self::Json => serde_json::to_writer(&mut body, document).map_err(|e| e.to_string()),
+            Self::Json => document.write_json(&mut body).map_err(|e| e.to_string()),
             Self::PrettyJson => {
                 serde_json::to_writer_pretty(&mut body, document).map_err(|e| e.to_string())
             }

@@ -3,7 +3,7 @@
 //! A path is split first and decoded segment by segment after, so that an escaped `/` stays inside
 //! its segment, where it is refused. Segments are borrowed from the path unless they are escaped.
 
-use std::{borrow::Cow, str::Split};
+use std::borrow::Cow;
 
 use thiserror::Error;
 
@@ -180,7 +180,7 @@ pub fn parse(path: &str) -> Result<Target<'_>, PathError> {
     }
     // Kubernetes' own servers answer with one at the end, too.
     let path = path.strip_suffix('/').unwrap_or(path);
-    let mut segments = Segments(path.strip_prefix('/').ok_or(PathError::Invalid)?.split('/'));
+    let mut segments = Segments::of(path.strip_prefix('/').ok_or(PathError::Invalid)?);
     match segments.next()?.as_deref() {
         Some("apis") => api(segments),
         Some("openapi") => open_api(segments),
@@ -277,11 +277,32 @@ fn allowed(metric: Cow<'_, str>) -> Result<Cow<'_, str>, PathError> {
 }
 
 /// What is left of a path.
-struct Segments<'a>(Split<'a, char>);
+struct Segments<'a> {
+    rest: Option<&'a str>,
+    /// Whether there is nothing to decode or refuse but names of directories.
+    plain: bool,
+}
 
 impl<'a> Segments<'a> {
+    fn of(path: &'a str) -> Self {
+        // Without a way out in between, so that many bytes are looked at together.
+        let odd = path.bytes().fold(false, |odd, byte| odd | (byte == b'%') | (byte == 0));
+        Self { rest: Some(path), plain: !odd }
+    }
+
     fn next(&mut self) -> Result<Option<Cow<'a, str>>, PathError> {
-        self.0.next().map(decode).transpose()
+        let Some(rest) = self.rest else { return Ok(None) };
+        let end = rest.bytes().position(|byte| byte == b'/');
+        let (segment, rest) = match end.and_then(|end| rest.split_at_checked(end)) {
+            Some((segment, rest)) => (segment, rest.get(1..)),
+            None => (rest, None),
+        };
+        self.rest = rest;
+        let segment = if self.plain { segment.into() } else { decode(segment)? };
+        match &*segment {
+            "" | "." | ".." => Err(PathError::Invalid),
+            _ => Ok(Some(segment)),
+        }
     }
 
     /// The target, if nothing follows.
@@ -292,11 +313,10 @@ impl<'a> Segments<'a> {
 
 fn decode(segment: &str) -> Result<Cow<'_, str>, PathError> {
     let segment = percent::segment(segment).ok_or(PathError::Invalid)?;
-    match &*segment {
-        "" | "." | ".." => Err(PathError::Invalid),
-        text if text.bytes().any(|byte| matches!(byte, b'/' | 0)) => Err(PathError::Invalid),
-        _ => Ok(segment),
+    if segment.bytes().any(|byte| matches!(byte, b'/' | 0)) {
+        return Err(PathError::Invalid);
     }
+    Ok(segment)
 }
 
 fn endpoint(name: &str) -> Option<Endpoint> {

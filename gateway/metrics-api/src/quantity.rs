@@ -241,14 +241,20 @@ fn reduce<'a>(mut mantissa: i128, base: i128, suffixes: &[&'a str]) -> (i128, &'
     let mut chosen = "";
     for (nth, suffix) in suffixes.iter().enumerate() {
         if nth > 0 {
-            if mantissa % base != 0 {
-                break;
-            }
-            mantissa /= base;
+            let Some(divided) = divide(mantissa, base) else { break };
+            mantissa = divided;
         }
         chosen = suffix;
     }
     (mantissa, chosen)
+}
+
+/// The quotient, if nothing remains. Processors divide what fits into 64 bits, the rest is a routine.
+fn divide(number: i128, by: i128) -> Option<i128> {
+    match (i64::try_from(number), i64::try_from(by)) {
+        (Ok(number), Ok(by)) => (number % by == 0).then(|| i128::from(number / by)),
+        _ => (number % by == 0).then(|| number / by),
+    }
 }
 
 impl Serialize for Quantity {

@@ -13,6 +13,9 @@ use metrics_api::{
 /// The type of answers to probes.
 pub(super) const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
+/// Headers of nearly every response, its date, its length and the id of the request among them.
+const MOST_HEADERS: usize = 6;
+
 /// Keeps a document from being kept by anybody but its reader, who asks whether it has changed.
 pub(super) const PRIVATE: HeaderValue = HeaderValue::from_static("no-cache, private");
 
@@ -64,6 +67,8 @@ pub(super) fn with_headers<const N: usize>(
 ) -> Response<Bytes> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
+    // With room for those that hyper adds.
+    *response.headers_mut() = HeaderMap::with_capacity(MOST_HEADERS);
     response.headers_mut().extend(headers);
     response
 }

@@ -140,7 +140,7 @@ impl<B> hyper::service::Service<Request<B>> for Session {
         let span = telemetry::read_span(&request);
         let asked = Asked::by(&request);
         let question = asked.question();
-        match self.caller.remembered(&claim, &question) {
+        match self.caller.remembered(&claim, &question, began) {
             Some(admission) if admission.is_err() || !self.service.api.may_be_long(&asked) => {
                 let response = self.answer(&asked, &question, &admission, began, &span);
                 self.note(&asked, &admission, &response, began, &span);

@@ -6,11 +6,12 @@ use futures_util::FutureExt as _;
 use k8s_openapi::api::authorization::v1::{SubjectAccessReview, SubjectAccessReviewSpec};
 use kube::Api;
 use moka::future::Cache;
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
     digest::Digest,
     question::Question,
+    recent::Recent,
     review::{self, Complaint, Unanswered},
     user::{Reader, UNAUTHENTICATED, User},
 };
@@ -34,10 +35,17 @@ const MAX_REASON_BYTES: usize = 1024;
 
 /// Whether somebody may.
 #[derive(Clone, Debug)]
-pub(super) enum Decision {
-    Allowed,
-    /// With what the API server says about it, often nothing.
-    Denied(Arc<str>),
+pub(super) struct Decision {
+    /// If not, what the API server says about it, often nothing.
+    pub(super) allowed: Result<(), Arc<str>>,
+    /// Until when this counts.
+    until: Instant,
+}
+
+impl Decision {
+    pub(super) fn counts(&self, now: Instant) -> bool {
+        now < self.until
+    }
 }
 
 /// What users may.
@@ -47,6 +55,7 @@ pub(super) struct Access {
     slots: Semaphore,
     slots_of_strangers: Semaphore,
     known: Cache<Digest, Decision>,
+    lasts: Duration,
     complaint: Complaint,
     counters: Arc<Authorization>,
 }
@@ -62,14 +71,25 @@ impl Access {
             slots: Semaphore::new(REVIEWS),
             slots_of_strangers: Semaphore::new(REVIEWS_OF_STRANGERS),
             known: Cache::builder().max_capacity(MAX_DECISIONS).time_to_live(lasts).build(),
+            lasts,
             complaint: Complaint::of("cannot ask what those who read may, so that nobody may"),
             counters: Arc::clone(counters),
         }
     }
 
-    /// Whether somebody may, where that is remembered.
-    pub(super) fn remembered(&self, reader: &Reader, question: &Question<'_>) -> Option<Decision> {
-        let known = self.known.get(&question.digest(reader)).now_or_never().flatten();
+    /// Whether somebody may, where that is remembered: on the connection, or by all.
+    pub(super) fn remembered(
+        &self,
+        reader: &Reader,
+        question: &Question<'_>,
+        recent: &Recent,
+        now: Instant,
+    ) -> Option<Decision> {
+        let known = recent.find(reader, question, now).or_else(|| {
+            let known = self.known.get(&question.digest(reader)).now_or_never().flatten()?;
+            recent.keep(reader, question, &known);
+            Some(known)
+        });
         self.counters.decisions.note(known.is_some());
         known
     }
@@ -105,10 +125,11 @@ impl Access {
         let asked = review::ask(&self.api, slots, &self.counters.access_reviews, &review).await;
         self.complaint.note(&asked);
         let status = asked?.status.unwrap_or_default();
+        let until = Instant::now() + self.lasts;
         if status.allowed && status.denied != Some(true) {
-            return Ok(Decision::Allowed);
+            return Ok(Decision { allowed: Ok(()), until });
         }
         let reason = status.reason.filter(|reason| reason.len() <= MAX_REASON_BYTES);
-        Ok(Decision::Denied(reason.unwrap_or_default().into()))
+        Ok(Decision { allowed: Err(reason.unwrap_or_default().into()), until })
     }
 }

@@ -40,6 +40,10 @@ impl Texts {
     pub(super) fn digest(self) -> Digest {
         sized(digest(&SHA256, &self.0).as_ref())
     }
+
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
 }
 
 /// The bytes of a digest of SHA-256, of which there are 32.

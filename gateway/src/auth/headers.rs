@@ -77,7 +77,8 @@ impl Names {
         }
     }
 
-    fn has(&self, name: &HeaderName) -> bool {
+    /// Whether a header says or proves who asks.
+    pub(super) fn has(&self, name: &HeaderName) -> bool {
         let mut own = [&self.user, &self.uid, &self.group].into_iter().flatten();
         name.as_str().starts_with(STANDARD)
             || name == AUTHORIZATION

@@ -102,18 +102,37 @@ impl<'a> Question<'a> {
 
     /// The digest of the question and of who asks it.
     pub(super) fn digest(&self, reader: &Reader) -> Digest {
+        self.texts(reader).digest()
+    }
+
+    /// The question and who asks it, written down.
+    pub(super) fn texts(&self, reader: &Reader) -> Texts {
         let mut texts = Texts::new();
         texts.digested(reader.digest());
-        texts.text(&self.verb);
+        self.each_text(|text| texts.text(text));
+        texts
+    }
+
+    /// Whether this is what [`Self::texts`] has written.
+    pub(super) fn is_written_in(&self, reader: &Reader, texts: &[u8]) -> bool {
+        let mut left = texts.strip_prefix(reader.digest());
+        self.each_text(|text| {
+            let length = (text.len() as u64).to_le_bytes();
+            left = left.and_then(|left| left.strip_prefix(&length)?.strip_prefix(text.as_bytes()));
+        });
+        left.is_some_and(<[u8]>::is_empty)
+    }
+
+    fn each_text(&self, mut take: impl FnMut(&str)) {
+        take(&self.verb);
         match &self.attributes {
-            Attributes::Path(path) => texts.text(path),
+            Attributes::Path(path) => take(path),
             Attributes::Resource { group_version, namespace, resource, name, subresource } => {
                 for text in [group_version.name(), namespace, resource, name, subresource] {
-                    texts.text(text);
+                    take(text);
                 }
             }
         }
-        texts.digest()
     }
 
     /// The words in which Kubernetes is asked: one of both is there.

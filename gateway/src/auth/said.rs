@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
+use http::{HeaderMap, HeaderName, header::AUTHORIZATION};
 
 use super::{
     headers::{Names, NotText},
@@ -23,8 +23,8 @@ struct Last {
 }
 
 impl Said {
-    /// Who asks, by headers that are taken out of the request where they are known; `None` where
-    /// they name nobody.
+    /// Who asks, by headers that are taken out of the request with all that proves who asks; `None`
+    /// where they name nobody, and are left.
     ///
     /// # Errors
     ///
@@ -51,16 +51,30 @@ impl Said {
             let last = Last { headers: copied(names, headers), reader: Arc::clone(&reader) };
             self.0.store(Some(Arc::new(last)));
         }
+        names.strip(headers);
         Ok(Some(reader))
     }
 }
 
 impl Last {
-    /// Whether headers say this and nothing else of who asks. The order of names means nothing.
+    /// Whether headers say this and nothing else of who asks. The order of names means nothing, that of
+    /// the values of a name does. No name is hashed: there are a handful.
     fn is_said_by(&self, names: &Names, headers: &HeaderMap) -> bool {
-        let values = |name| headers.get_all(name).iter().map(HeaderValue::as_bytes);
-        names.of(headers).count() == self.headers.len()
-            && self.headers.iter().all(|(name, said)| values(name).eq(said.iter().map(|v| &**v)))
+        let mut left: usize = self.headers.iter().map(|(_, values)| values.len()).sum();
+        let (mut name, mut values): (_, &[Box<[u8]>]) = (None, &[]);
+        // All values of a name come in a row.
+        for (own, value) in headers.iter().filter(|(own, _)| names.has(own)) {
+            if name != Some(own) {
+                let said = self.headers.iter().find(|(said, _)| said == own);
+                (name, values) = (Some(own), said.map_or(&[][..], |(_, values)| values));
+            }
+            match values.split_first() {
+                Some((said, rest)) if **said == *value.as_bytes() => values = rest,
+                _ => return false,
+            }
+            left -= 1;
+        }
+        left == 0
     }
 }
 

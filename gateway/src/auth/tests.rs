@@ -7,7 +7,7 @@ use super::*;
 use crate::{clock::Clock, tls::test_ca::TestCa};
 
 /// A client of Kubernetes whose API server is nowhere.
-async fn kubernetes() -> Kubernetes {
+pub(super) async fn kubernetes() -> Kubernetes {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("kubeconfig");
     let text = "{apiVersion: v1, kind: Config, current-context: c, \
@@ -172,10 +172,10 @@ async fn what_kubernetes_does_not_answer_is_refused_and_not_remembered() {
             .collect()
     }] {
         let claim = caller.claim(&mut credentials.clone(), Clock::system().now());
-        assert!(caller.remembered(&claim, &question).is_none());
+        assert!(caller.remembered(&claim, &question, Clock::system().now()).is_none());
         let asked = tokio::time::timeout(Duration::from_secs(2), caller.ask(&claim, &question));
         assert!(!matches!(asked.await, Ok(Ok(_))), "{credentials:?}");
-        assert!(caller.remembered(&claim, &question).is_none());
+        assert!(caller.remembered(&claim, &question, Clock::system().now()).is_none());
     }
     let status = caller.refuse(&Refusal::late(Duration::from_secs(2)), &question, now());
     assert_eq!(status.reason().code(), 500);

@@ -17,7 +17,7 @@ use http::{Request, Response};
 use http_body::Body;
 use hyper::{body::Incoming, service::Service};
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioIo, TokioTimer},
     server::conn::auto::Builder,
 };
 use rustls_pki_types::CertificateDer;
@@ -32,7 +32,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use super::{
     CONNECTION_WINDOW, FIRST_REQUEST_TIMEOUT, HANDSHAKE_TIMEOUT, HEADER_READ_TIMEOUT,
     KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, Limits, MAX_HEADER_BYTES, MAX_HEADERS, MAX_STREAMS,
-    Peer, STREAM_WINDOW, Transport,
+    Peer, SHORT_LIVED, STREAM_WINDOW, Transport, again::Again, at_once::AtOnce,
 };
 
 /// What a connection needs beside its socket and its service.
@@ -112,7 +112,7 @@ impl Connection {
         let leave = CancellationToken::new();
         let service = service(Peer { address: self.peer, certificates, leave: leave.clone() });
         let service = Noticing { service, used: Arc::clone(&used) };
-        let http = http();
+        let http = http(self.limits.max_age);
         let mut connection = pin!(http.serve_connection(TokioIo::new(io), service));
         // In a task of its own: the connection is polled for every packet, and what may end it
         // costs a lock and two timers each time it is looked at.
@@ -120,7 +120,7 @@ impl Connection {
         let end = AbortOnDropHandle::new(end);
         let end = tokio::select! {
             biased;
-            ended = connection.as_mut() => return ended,
+            ended = Again::new(connection.as_mut()) => return ended,
             end = end => end,
         };
         if matches!(end, Ok(End::Silent)) {
@@ -159,8 +159,8 @@ async fn end(
 }
 
 /// The HTTP settings of every connection. hyper sets few bounds itself, and none without a timer.
-fn http() -> Builder<TokioExecutor> {
-    let mut http = Builder::new(TokioExecutor::new());
+fn http(max_age: Option<Duration>) -> Builder<AtOnce> {
+    let mut http = Builder::new(AtOnce);
     http.http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_READ_TIMEOUT)
@@ -168,7 +168,9 @@ fn http() -> Builder<TokioExecutor> {
         .max_headers(MAX_HEADERS);
     http.http2()
         .timer(TokioTimer::new())
-        .keep_alive_interval(KEEPALIVE_INTERVAL)
+        .keep_alive_interval(
+            max_age.is_none_or(|age| age > SHORT_LIVED).then_some(KEEPALIVE_INTERVAL),
+        )
         .keep_alive_timeout(KEEPALIVE_TIMEOUT)
         .max_concurrent_streams(MAX_STREAMS)
         .max_header_list_size(MAX_HEADER_BYTES)

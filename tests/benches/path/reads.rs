@@ -24,9 +24,9 @@ use crate::{
 };
 
 /// Turns of each server for each number of connections.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 15;
 
-/// The length of a turn. 2 protocols × 3 numbers × 6 rows × 5 rounds are 90 s.
+/// The length of a turn. 2 protocols × 3 numbers × 6 rows × 15 rounds are 270 s.
 const TURN: Duration = Duration::from_millis(500);
 
 /// Requests that a new connection sends before it counts.
@@ -77,7 +77,9 @@ pub(crate) fn measure() {
     let ca = TestCa::new();
     // Each server has a runtime of its own, of the same size; those that have no turn cost nothing.
     let [one, thousand, asking, bare, load] = [(); 5].map(|()| runtime());
-    let flags = ["--max-age", "12h", "--connection-max-age", "24h", "--log-level", "warn"];
+    let flags = ["--max-age", "12h", "--log-level", "warn"];
+    // A thousand MiniClusters in one namespace are more than a gateway keeps unless it is told to.
+    let flags = [&flags[..], &["--max-series-per-namespace", "131072"]].concat();
     let small = one.block_on(TestGateway::start(&ca, &flags));
     let large = thousand.block_on(TestGateway::start(&ca, &flags));
     let proxies = TestCa::new();

@@ -167,3 +167,34 @@ fn names_are_escaped() {
     assert_eq!(read["items"][0]["metric"]["name"], "\\");
     assert_eq!(read["items"][0]["timestamp"], "1970-01-01T00:00:00Z");
 }
+
+proptest::proptest! {
+    /// What is written by hand is what serde writes.
+    #[test]
+    fn json_is_that_of_serde(
+        texts in proptest::collection::vec(".{0,12}|[a-z\"\\\\/\u{1}<>&]{0,12}", 6..=6),
+        selector in proptest::sample::select(vec!["", SELECTOR, "queue=a"]),
+        window in proptest::option::of(0_u32..1000),
+        value in -1e6..1e6_f64,
+        items in 0_usize..4,
+    ) {
+        let selector = Selector::parse(selector).unwrap();
+        let [kind, namespace, name, uid, api_version, metric] =
+            [0, 1, 2, 3, 4, 5].map(|nth| texts[nth].as_str());
+        let item = MetricValue {
+            object: ObjectReference { kind, namespace, name, uid, api_version },
+            metric,
+            selector: &selector,
+            timestamp: Timestamp::from_second(1_700_000_000).unwrap(),
+            window_seconds: window,
+            value: Quantity::try_from(value).unwrap(),
+        };
+        for version in Version::ALL {
+            let list = List { version, items: &vec![item; items] };
+            let mut by_hand = Vec::new();
+            list.write_json(&mut by_hand).unwrap();
+            let by_serde = serde_json::to_string(&list).unwrap();
+            proptest::prop_assert_eq!(String::from_utf8(by_hand).unwrap(), by_serde);
+        }
+    }
+}

@@ -44,9 +44,22 @@ const GROUP: &str = "flux-framework.org/";
 pub(super) struct Owners {
     kubernetes: Kubernetes,
     slots: Semaphore,
-    /// By the Job's UID; `None`: no MiniCluster controls it.
-    known: Cache<Arc<str>, Option<Arc<str>>>,
+    /// `None`: no MiniCluster controls it.
+    known: Cache<Key, Option<Arc<str>>>,
     complaint: Mutex<kubernetes::Refused>,
+}
+
+/// A Job. A pod of another namespace may say of this UID that it is its owner's.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    namespace: Arc<str>,
+    uid: Arc<str>,
+}
+
+impl Key {
+    fn new(namespace: &Arc<str>, job: &Job) -> Self {
+        Self { namespace: Arc::clone(namespace), uid: Arc::clone(&job.uid) }
+    }
 }
 
 impl Owners {
@@ -62,11 +75,11 @@ impl Owners {
     /// The name of the MiniCluster that controls a Job of a namespace.
     pub(super) async fn minicluster(
         &self,
-        namespace: &str,
+        namespace: &Arc<str>,
         job: &Job,
     ) -> Result<Option<Arc<str>>, Refused> {
         let ask = Box::pin(self.ask(namespace, job));
-        let asked = self.known.try_get_with(Arc::clone(&job.uid), ask).await;
+        let asked = self.known.try_get_with(Key::new(namespace, job), ask).await;
         asked.map_err(|refused| (*refused).clone())
     }
 
@@ -114,7 +127,20 @@ fn unread(job: &str, error: &kube::Error) -> Refused {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
+    use crate::auth::tests::kubernetes;
+
+    #[tokio::test]
+    async fn what_is_known_of_a_job_counts_in_its_namespace() {
+        let owners = Owners::new(&kubernetes().await);
+        let job = Job { name: "mc0".into(), uid: "u".into() };
+        let (hpc, lab) = ("hpc".into(), "lab".into());
+        owners.known.insert(Key::new(&hpc, &job), Some("mc0".into())).await;
+        assert_eq!(owners.minicluster(&hpc, &job).await.unwrap().as_deref(), Some("mc0"));
+        assert!(owners.minicluster(&lab, &job).now_or_never().is_none(), "nobody is asked");
+    }
 
     fn owner(kind: &str, version: &str, controller: bool) -> Vec<OwnerReference> {
         vec![OwnerReference {

@@ -14,7 +14,7 @@ use metrics_api::group_version::Group;
 
 use crate::{
     auth::{Policy, collectors},
-    authority,
+    authority, derived,
     kubernetes::Reach,
     store::{Bounds, MAX_REPORTERS},
     telemetry::Logs,
@@ -131,6 +131,12 @@ pub struct Args {
         default_value = "custom-metrics-apiserver,custom-metrics-service,flux-service"
     )]
     pub service_aliases: Vec<String>,
+
+    /// Metrics of your own: a YAML file with name, help and CEL expression of each, as in
+    /// deploy/examples/derived.yaml. It is read again every 2 s, and one that is wrong leaves the last
+    /// good one in use. `fluxgauge check FILE` says what is wrong before you deploy it.
+    #[arg(long, env = "FLUXGAUGE_DERIVED", value_name = "FILE", value_parser = OsStringValueParser::new())]
+    pub derived: Option<OsString>,
 
     /// Whether to serve external.metrics.k8s.io: true or false. One product owns it in a cluster.
     #[arg(
@@ -271,6 +277,8 @@ pub struct Config {
     pub interval: Duration,
     /// Services that mean the only MiniCluster of their namespace.
     pub service_aliases: Vec<String>,
+    /// Metrics that the operator defines.
+    pub derived: derived::Metrics,
     /// The groups of the API that are served.
     pub groups: &'static [Group],
     /// How Kubernetes is asked for pods, and who may read.
@@ -348,6 +356,7 @@ impl TryFrom<Args> for Config {
             tls,
             max_age: max_age.unwrap_or_default(),
             interval: interval.unwrap_or_default(),
+            derived: check.derived(&args),
             groups: if args.external_metrics { &Group::ALL } else { &[Group::Custom] },
             kubernetes: check.kubernetes(&args),
             readers: check.readers(&args),

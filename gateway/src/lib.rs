@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Data flows one way, and so do the modules: `model` ← `store` ← {`ingest`, `query`} ← `api`,
-//! `model` ← `pods` ← {`query`, `auth`}, `query` ← `prometheus` ← `api`, and `auth` ← {`ingest`, `api`}.
+//! {`model` ← `pods`, `derived`} ← `query`, `pods` ← `auth`, `query` ← `prometheus` ← `api`, and `auth` ← {`ingest`, `api`}.
 //! `serve`, `tls`, `authority` and `telemetry` carry it and know nothing of it but `model`; `crowd` counts
 //! for all. Only this file knows all of them.
 
@@ -59,6 +59,7 @@ pub mod auth;
 pub mod authority;
 pub mod clock;
 pub mod crowd;
+pub mod derived;
 pub mod ingest;
 pub mod kubernetes;
 pub mod model;
@@ -262,8 +263,12 @@ impl Gateway {
         let (state, health) = watch::channel(State::WarmingUp);
 
         let transport = certificate.current().map_or(Transport::Plain, Transport::Tls);
-        let rules =
-            Rules { max_age: config.max_age, service_aliases: config.service_aliases.clone() };
+        let derived = config.derived.clone();
+        let rules = Rules {
+            max_age: config.max_age,
+            service_aliases: config.service_aliases.clone(),
+            derived: derived.in_use.clone(),
+        };
         if kubernetes.is_some() {
             pods.publish(Pods::Unknown(Unknown::Unlisted));
         }
@@ -339,6 +344,7 @@ impl Gateway {
                     let _: Option<()> = drain.run_until_cancelled(Box::pin(follow)).await;
                 }
             },
+            derived.follow(drain.clone()),
             certificate.follow(drain.clone()),
         );
     }

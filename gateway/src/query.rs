@@ -5,28 +5,31 @@
 //! two series of one object is an error, since an autoscaler would count them twice.
 
 use std::{
-    fmt,
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
-use fluxgauge_proto::catalogue::{self, Metric, QUEUE_LABEL, Scope};
-use metrics_api::selector::{Condition, Selector};
+use derived_metrics::Derived;
+use fluxgauge_proto::catalogue::{self, Metric, Scope};
+use metrics_api::selector::Selector;
 
 use crate::{
     clock::Moment,
-    model::{Provenance, Series, SeriesMap, Snapshot, Source},
+    derived as definitions,
+    model::{Provenance, Series, Snapshot},
     pods::Pods,
     store::Store,
 };
 
 mod absent;
 mod brokers;
+mod derived;
 mod error;
 mod everything;
 mod external;
 mod labels;
 mod members;
+mod series;
 
 pub use error::Error;
 pub use everything::{Broker, Everything, MiniCluster, everything};
@@ -55,6 +58,8 @@ pub struct Request<'a> {
     pub object_selector: &'a Selector,
     /// Which series of the metric, by its labels.
     pub metric_selector: &'a Selector,
+    /// Whether anybody follows where values came from.
+    pub traced: bool,
 }
 
 /// The kind of the objects that a metric describes.
@@ -88,6 +93,8 @@ pub struct Rules {
     pub max_age: Duration,
     /// Names of Services that stand for the only MiniCluster of their namespace.
     pub service_aliases: Vec<String>,
+    /// Metrics that the operator defines.
+    pub derived: definitions::Shared,
 }
 
 impl Rules {
@@ -110,7 +117,9 @@ pub struct Item {
     pub value: f64,
     /// When the value was last proved right; of a sum, the earliest of its parts.
     pub produced: SystemTime,
-    /// Where the sample came from that brought the value.
+    /// Over how many seconds it is an average; `None`: it is of one moment.
+    pub window: Option<u32>,
+    /// Where the sample came from that brought the value; only where that is followed.
     pub provenance: Option<Arc<Provenance>>,
     /// Where the other parts of a sum came from.
     pub parts: Vec<Arc<Provenance>>,
@@ -129,9 +138,16 @@ pub fn find(
     now: Moment,
     request: &Request<'_>,
 ) -> Result<Vec<Item>, Error> {
-    let reader = Reader { view, rules, now, request, known: catalogue::find(request.metric) };
+    let known = catalogue::find(request.metric);
+    let definitions = known.is_none().then(|| rules.derived.now());
+    let derived = definitions.as_ref().and_then(|all| all.find(request.metric));
+    let reader = Reader { view, rules, now, request, known, derived };
     match request.object {
         Object::Namespace => reader.sum().map(|item| vec![item]),
+        Object::Pod(_) if derived.is_some() => Err(Error::UnknownMetric(format!(
+            "{} describes a MiniCluster: ask for it",
+            request.metric
+        ))),
         Object::Pod(name) => reader.brokers(name),
         _ if reader.is_scope(Scope::Broker) => Err(Error::UnknownMetric(format!(
             "{} describes a broker: ask for pods",
@@ -157,11 +173,14 @@ struct Reader<'a> {
     now: Moment,
     request: &'a Request<'a>,
     known: Option<&'static Metric>,
+    /// The definition of a metric that is not known.
+    derived: Option<&'a Derived>,
 }
 
 impl Reader<'_> {
     fn minicluster(&self, name: &str) -> Result<Item, Error> {
-        self.instance(&*self.lead(name)?)
+        let (view, namespace) = (self.view, self.request.namespace);
+        members::with_lead(view, namespace, name, self.now.instant, |lead| self.instance(lead))
     }
 
     fn member(&self, member: &Member) -> Result<Item, Error> {
@@ -291,74 +310,6 @@ impl Reader<'_> {
         }
     }
 
-    /// The one value that a snapshot has for the request.
-    fn value(
-        &self,
-        snapshot: &Snapshot,
-        metrics: &SeriesMap,
-        object: Arc<str>,
-    ) -> Result<Item, Error> {
-        let all = metrics.get(self.request.metric).map_or(&[][..], |series| series);
-        let mut matching = all.iter().filter(|series| self.selects(series));
-        let Some(series) = matching.next() else {
-            return Err(self.absent(snapshot));
-        };
-        if let Some(second) = matching.next() {
-            return Err(Error::Bad(format!(
-                "metricLabelSelector {} leaves several series of {} for {object}, such as {} and \
-                 {}: an object has one value, so narrow the selector",
-                self.request.metric_selector,
-                self.request.metric,
-                LabelText(series),
-                LabelText(second),
-            )));
-        }
-        self.proved(snapshot, series, object)
-    }
-
-    /// The value of a series, unless it is too old.
-    fn proved(
-        &self,
-        snapshot: &Snapshot,
-        series: &Series,
-        object: Arc<str>,
-    ) -> Result<Item, Error> {
-        let source = snapshot.sources.get(series.source);
-        let proof = source.and_then(|source| {
-            Some((snapshot.age(source, self.now)?, snapshot.proved_at(source)?))
-        });
-        let Some((age, produced)) = proof else {
-            return Err(self.absent(snapshot));
-        };
-        self.fresh(age, source)?;
-        let provenance = series.provenance.clone();
-        Ok(Item { object, uid: None, value: series.value, produced, provenance, parts: Vec::new() })
-    }
-
-    /// Refuses what was proved too long ago.
-    fn fresh(&self, age: Duration, source: Option<&Source>) -> Result<(), Error> {
-        let limit = self.rules.max_age;
-        if age <= limit {
-            return Ok(());
-        }
-        let failure = source.and_then(|source| source.failure.as_deref());
-        let why = failure.map_or_else(String::new, |failure| format!("; {failure}"));
-        Err(Error::TooOld { member: String::new(), age, limit, why })
-    }
-
-    /// Series of a queue are for those who name `queue`, and they get no other: the instance's
-    /// would count the same jobs twice. `!queue` asks for the instance's.
-    fn selects(&self, series: &Series) -> bool {
-        let selector = self.request.metric_selector;
-        series.label(QUEUE_LABEL).is_some() == self.wants_queues()
-            && selector.matches(|key| series.label(key))
-    }
-
-    fn wants_queues(&self) -> bool {
-        let mut conditions = self.request.metric_selector.conditions(QUEUE_LABEL);
-        conditions.any(|condition| *condition != Condition::DoesNotExist)
-    }
-
     fn is_scope(&self, scope: Scope) -> bool {
         self.known.is_some_and(|metric| metric.scope == scope)
     }
@@ -374,21 +325,6 @@ fn names<'a>(all: impl ExactSizeIterator<Item = &'a str>) -> String {
         text.push_str(&format!(" and {more} more"));
     }
     text
-}
-
-/// Shows the labels of a series as a selector would name them.
-struct LabelText<'a>(&'a Series);
-
-impl fmt::Display for LabelText<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.labels.is_empty() {
-            return f.write_str("the one without labels");
-        }
-        for (n, (name, value)) in self.0.labels.iter().enumerate() {
-            write!(f, "{}{name}={value}", if n == 0 { "" } else { "," })?;
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

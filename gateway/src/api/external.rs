@@ -27,6 +27,7 @@ pub(super) fn read(
         namespace: &asked.namespace,
         metric: &asked.metric,
         selector: &selector,
+        traced: !read.span.is_disabled(),
     };
     let found = query::find_external(read.view, read.rules, read.now, &request).map_err(failure)?;
 
@@ -50,7 +51,8 @@ fn value<'a>(metric: &'a str, found: &'a External) -> Result<MetricValue<'a>, Er
     let (timestamp, value) = metric::measured(&found.item)?;
     let of_series = found.labels.iter().map(|(name, value)| (&**name, &**value));
     let labels = of_series.chain([(MINICLUSTER_LABEL, &*found.item.object)]).collect();
-    Ok(MetricValue { metric, labels, timestamp, window_seconds: None, value })
+    let window_seconds = found.item.window;
+    Ok(MetricValue { metric, labels, timestamp, window_seconds, value })
 }
 
 /// Says in Kubernetes' words why there is no value.

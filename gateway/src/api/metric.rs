@@ -77,6 +77,7 @@ pub(super) fn read(
         metric: &asked.metric,
         object_selector: &object_selector,
         metric_selector: &metric_selector,
+        traced: !read.span.is_disabled(),
     };
     let failure = |error| failure(error, asked, &request);
     let items = query::find(read.view, read.rules, read.now, &request).map_err(failure)?;
@@ -165,7 +166,7 @@ fn value<'a>(kind: Kind, request: &Request<'a>, item: &'a Item) -> Result<Metric
         metric: request.metric,
         selector: request.metric_selector,
         timestamp,
-        window_seconds: None,
+        window_seconds: item.window,
         value,
     })
 }

@@ -98,6 +98,7 @@ impl Fixture {
         let rules = Rules {
             max_age: Duration::from_secs(60),
             service_aliases: vec!["custom-metrics-apiserver".to_owned()],
+            derived: Default::default(),
         };
         let (state, health) = watch::channel(State::Ready);
         let (pods_known, known) = watch::channel(true);

@@ -10,6 +10,7 @@ use tracing_subscriber::EnvFilter;
 use super::{Args, Config, Problems, Tls, TlsFiles, secret};
 use crate::{
     auth::{Policy, PolicyError, collectors},
+    derived,
     kubernetes::Reach,
     telemetry::{LogFormat, Logs},
 };
@@ -96,6 +97,15 @@ impl Check {
             ));
         }
         aliases
+    }
+
+    pub(super) fn derived(&mut self, args: &Args) -> derived::Metrics {
+        let Some(path) = file(args.derived.as_ref()) else { return derived::Metrics::default() };
+        let name = path.display().to_string();
+        derived::Metrics::of(path).unwrap_or_else(|problem| {
+            self.problem(format!("--derived {name}: {}", problem.replace('\n', "\n    ")));
+            derived::Metrics::default()
+        })
     }
 
     pub(super) fn kubernetes(&mut self, args: &Args) -> Reach {

@@ -78,7 +78,11 @@ fn pod(index: u32) -> Arc<Pod> {
 }
 
 fn page_of(store: &Store, pods: &Pods, format: Format) -> String {
-    let rules = Rules { max_age: Duration::from_secs(60), service_aliases: Vec::new() };
+    let rules = Rules {
+        max_age: Duration::from_secs(60),
+        service_aliases: Vec::new(),
+        derived: Default::default(),
+    };
     let (view, own) = (View { store, pods }, Own::default());
     let sources = Sources { view, watch_errors: None, rules: &rules, own: &own };
     String::from_utf8(write(sources, now(), format).expect("a page")).expect("text")
@@ -242,7 +246,11 @@ fn what_is_counted_is_shown() {
     let stream = own.streams.open();
     own.authorization.decisions.note(true);
     let (store, pods) = (Store::default(), Pods::Unwatched);
-    let rules = Rules { max_age: Duration::from_secs(60), service_aliases: Vec::new() };
+    let rules = Rules {
+        max_age: Duration::from_secs(60),
+        service_aliases: Vec::new(),
+        derived: Default::default(),
+    };
     let view = View { store: &store, pods: &pods };
     let sources = Sources { view, watch_errors: Some(7), rules: &rules, own: &own };
     let page = String::from_utf8(write(sources, now(), Format::Text).unwrap()).unwrap();
@@ -315,7 +323,11 @@ fn the_table_for_people_has_every_family() {
     let leaf = TestCa::new().leaf();
     own.certificate.note(&Pair { cert: leaf.cert.into_bytes(), key: leaf.key.into_bytes() });
     let pods = Pods::Known(known);
-    let rules = Rules { max_age: Duration::from_secs(60), service_aliases: Vec::new() };
+    let rules = Rules {
+        max_age: Duration::from_secs(60),
+        service_aliases: Vec::new(),
+        derived: Default::default(),
+    };
     let view = View { store: &store, pods: &pods };
     let sources = Sources { view, watch_errors: Some(0), rules: &rules, own: &own };
     let page = String::from_utf8(write(sources, now(), Format::Text).unwrap()).unwrap();

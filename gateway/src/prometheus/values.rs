@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use fluxgauge_proto::catalogue::{CATALOGUE, QUEUE_LABEL, Scope};
+use fluxgauge_proto::catalogue::{CATALOGUE, Metric, QUEUE_LABEL, Scope};
 
 use super::{
     families::{self, Family, OWN_LABELS},
@@ -20,6 +20,8 @@ use crate::{
 
 const UP: &str = "flux_up";
 const SAMPLE_AGE: &str = "flux_sample_age_seconds";
+/// What the families of derived metrics begin with.
+const DERIVED_PREFIX: &str = "flux_derived_";
 const BROKER_SAMPLE_AGE: &str = "flux_broker_sample_age_seconds";
 
 /// Something that is reported of.
@@ -67,6 +69,7 @@ pub(super) fn write(page: &mut Page, rules: &Rules, now: Moment, everything: &Ev
     let mut taken: BTreeSet<_> =
         names.flat_map(|family| [family.name.clone(), family.of_queues.clone()]).collect();
     taken.extend([UP, SAMPLE_AGE, BROKER_SAMPLE_AGE].map(str::to_owned));
+    derived(page, rules, now, &instances);
     for (mut all, subjects) in [(of_instances, &instances), (of_brokers, &brokers)] {
         all.extend(families::unknown(subjects.iter().map(|one| one.metrics), &mut taken));
         for family in all {
@@ -98,6 +101,31 @@ fn lines(page: &mut Page, rules: &Rules, now: Moment, family: &Family, subjects:
                     }
                     written.line(&[labels, others].concat(), one.value);
                 }
+            }
+        }
+    }
+}
+
+/// The derived metrics of MiniClusters, under names that no other has.
+fn derived(page: &mut Page, rules: &Rules, now: Moment, instances: &[Subject<'_>]) {
+    for derived in rules.derived.now().iter() {
+        let help = match derived.help.as_str() {
+            "" => format!("Derived: {}.", derived.expression.trim()),
+            help => help.to_owned(),
+        };
+        let name = format!("{DERIVED_PREFIX}{}", derived.name);
+        let mut family = page.family(&name, Kind::Gauge, &help);
+        for subject in instances {
+            // The instance's own series of an input, where it is served.
+            let input = |metric: &&Metric| {
+                let mut series = subject.metrics.get(metric.name)?.iter();
+                let own = series.find(|series| series.label(QUEUE_LABEL).is_none())?;
+                rules.serves(subject.snapshot, own, now).then_some(own.value)
+            };
+            let inputs: Option<Vec<_>> = derived.program.inputs().iter().map(input).collect();
+            let inputs = inputs.filter(|inputs| !inputs.is_empty());
+            if let Some(Ok(value)) = inputs.map(|inputs| derived.program.value(&inputs)) {
+                family.line(&subject.labels, value);
             }
         }
     }

@@ -23,16 +23,26 @@ impl Reader<'_> {
                     None => format!("{}: {failure}", source.name),
                 },
                 (None, None) => format!("{} has not answered yet", source.name),
-                (None, Some(_)) if !self.request.metric_selector.is_empty() => {
-                    format!("no series matches {}", self.request.metric_selector)
-                }
-                (None, Some(_)) => {
-                    format!("Flux {} does not report it", snapshot.reporter.flux_version)
-                }
+                (None, Some(_)) => self.unreported(snapshot, known),
             },
             None => format!("the collector does not report {}", origin.name()),
         };
         Error::NotFound(reason)
+    }
+
+    /// Says why it is not there though what it rests on works.
+    fn unreported(&self, snapshot: &Snapshot, known: &Metric) -> String {
+        let selector = &self.request.metric_selector;
+        match (snapshot.instance.get(known.name), known.window) {
+            (Some(_), _) if !self.wants_queues() => {
+                format!("it is known of each queue: select one by {QUEUE_LABEL}=NAME")
+            }
+            (None, Some(seconds)) => {
+                format!("it is an average over {seconds} s, which are not over yet")
+            }
+            _ if !selector.is_empty() => format!("no series matches {selector}"),
+            _ => format!("Flux {} does not report it", snapshot.reporter.flux_version),
+        }
     }
 
     /// Whether the series that match, of all of a metric, are all that would match if everything

@@ -16,7 +16,8 @@ pub enum Error {
     /// There is a value, too old to be served.
     #[error("{}last sample is {}s old, limit {}s{}", .member, .age.as_secs(), .limit.as_secs(), .why)]
     TooOld {
-        /// `MiniCluster NAME: ` where the object asked for is another, else empty.
+        /// `MiniCluster NAME: ` where the object asked for is another, `METRIC: ` where it is of another
+        /// metric, else empty.
         member: String,
         /// How old.
         age: Duration,
@@ -31,6 +32,17 @@ pub enum Error {
 }
 
 impl Error {
+    /// Names the metric without which there is no derived one.
+    pub(super) fn of_input(self, name: &str) -> Self {
+        match self {
+            Self::TooOld { age, limit, why, .. } => {
+                Self::TooOld { member: format!("{name}: "), age, limit, why }
+            }
+            Self::NotFound(reason) => Self::NotFound(format!("{name}: {reason}")),
+            other @ (Self::UnknownMetric(_) | Self::Bad(_)) => other,
+        }
+    }
+
     /// Names the MiniCluster that spoils a sum.
     pub(super) fn of_member(self, name: &str) -> Self {
         match self {

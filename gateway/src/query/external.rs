@@ -26,6 +26,8 @@ pub struct ExternalRequest<'a> {
     pub metric: &'a str,
     /// Which MiniClusters, by [`MINICLUSTER_LABEL`], and which of their series.
     pub selector: &'a Selector,
+    /// Whether anybody follows where values came from.
+    pub traced: bool,
 }
 
 /// One value.
@@ -55,9 +57,12 @@ pub fn find_external(
         metric: asked.metric,
         object_selector: &Selector::default(),
         metric_selector: asked.selector,
+        traced: asked.traced,
     };
     let known = catalogue::find(asked.metric);
-    Reader { view, rules, now, request: &request, known }.every_external()
+    let definitions = known.is_none().then(|| rules.derived.now());
+    let derived = definitions.as_ref().and_then(|all| all.find(asked.metric));
+    Reader { view, rules, now, request: &request, known, derived }.every_external()
 }
 
 impl Reader<'_> {
@@ -95,6 +100,13 @@ impl Reader<'_> {
     /// The values of one MiniCluster; none where it has no series that matches.
     fn external(&self, member: &Member) -> Result<Vec<External>, Error> {
         let (name, snapshot) = (&member.name, member.lead.as_deref().map_err(Clone::clone)?);
+        if let Some(derived) = self.derived {
+            let selected =
+                |reader: &Reader<'_>, series: &Series| reader.selects_external(name, series);
+            let metrics = &snapshot.instance;
+            let (item, labels) = self.derive(derived, snapshot, metrics, name, selected)?;
+            return Ok(vec![External { item, labels }]);
+        }
         let all = snapshot.instance.get(self.request.metric).map_or(&[][..], |series| series);
         let matching = all.iter().filter(|series| self.selects_external(name, series));
         let values = matching.map(|series| {

@@ -17,7 +17,7 @@
 //!
 //! [`REPLACED_WITHIN`]: crate::pods::REPLACED_WITHIN
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::Deref, sync::Arc};
 
 use tokio::time::Instant;
 
@@ -58,11 +58,12 @@ pub(super) fn known_members(view: View<'_>, namespace: &str, now: Instant) -> Ve
         clusters.extend(names.map(|name| (name, None)));
     }
     clusters.extend(reporting.iter().map(|(name, cluster)| (name, Some(&**cluster))));
-    let member = |(name, cluster): (&Arc<str>, Option<&Cluster>)| match standing(
-        view.pods, namespace, name, cluster, now,
-    ) {
-        Standing::Member(lead) => Some(Member { name: Arc::clone(name), lead }),
-        Standing::NoMember(_) => None,
+    let member = |(name, cluster): (&Arc<str>, Option<&Cluster>)| {
+        let said = cluster.and_then(Cluster::lead).and_then(Slot::snapshot);
+        match standing(view.pods, namespace, name, cluster, said, now) {
+            Standing::Member(lead) => Some(Member { name: Arc::clone(name), lead }),
+            Standing::NoMember(_) => None,
+        }
     };
     clusters.into_iter().filter_map(member).collect()
 }
@@ -79,34 +80,59 @@ pub(super) fn lead(
     name: &str,
     now: Instant,
 ) -> Result<Arc<Snapshot>, Error> {
-    let cluster = view.store.cluster(namespace, name);
-    match standing(view.pods, namespace, name, cluster.as_deref(), now) {
+    let look = view.store.look();
+    let cluster = look.cluster(namespace, name);
+    let said = cluster.and_then(Cluster::lead).and_then(Slot::snapshot);
+    match standing(view.pods, namespace, name, cluster, said, now) {
         Standing::Member(lead) => lead,
         Standing::NoMember(error) => Err(error),
     }
 }
 
+/// What becomes of that, without keeping it: nearly every read is one of these.
+///
+/// # Errors
+///
+/// As [`lead`], and those of `then`.
+pub(super) fn with_lead<T>(
+    view: View<'_>,
+    namespace: &str,
+    name: &str,
+    now: Instant,
+    then: impl FnOnce(&Snapshot) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let look = view.store.look();
+    let cluster = look.cluster(namespace, name);
+    let newest = cluster.and_then(Cluster::lead).map(Slot::look);
+    let said = newest.as_ref().and_then(|newest| newest.as_deref());
+    match standing(view.pods, namespace, name, cluster, said, now) {
+        Standing::Member(lead) => then(lead?),
+        Standing::NoMember(error) => Err(error),
+    }
+}
+
 /// Whether a MiniCluster counts.
-enum Standing {
+enum Standing<S> {
     /// It does, by what its lead says.
-    Member(Result<Arc<Snapshot>, Error>),
+    Member(Result<S, Error>),
     /// It does not: what to tell who names it.
     NoMember(Error),
 }
 
-fn standing(
+/// `said` is what its lead says.
+fn standing<S: Deref<Target = Snapshot>>(
     pods: &Pods,
     namespace: &str,
     name: &str,
     cluster: Option<&Cluster>,
+    said: Option<S>,
     now: Instant,
-) -> Standing {
+) -> Standing<S> {
     use Standing::{Member, NoMember};
     let sight = match pods {
         Pods::Known(known) => known.minicluster(namespace, name, now),
         Pods::Unwatched | Pods::Unknown(_) => Sight::Unseen,
     };
-    let said = cluster.and_then(Cluster::lead).and_then(Slot::snapshot);
     match (sight, cluster) {
         (Sight::Runs(minicluster), Some(_)) => Member(lead_of(minicluster, name, said)),
         (Sight::Runs(minicluster), None) if minicluster.collects => Member(Err(silent(name))),
@@ -130,11 +156,11 @@ fn standing(
 }
 
 /// What the lead says, if it is the one that runs.
-fn lead_of(
+fn lead_of<S: Deref<Target = Snapshot>>(
     minicluster: &MiniCluster,
     name: &str,
-    said: Option<Arc<Snapshot>>,
-) -> Result<Arc<Snapshot>, Error> {
+    said: Option<S>,
+) -> Result<S, Error> {
     let Some(holder) = minicluster.holders.get(&0) else {
         return Err(Error::NotFound(format!(
             "the lead pod (index 0) of MiniCluster {name} does not run"

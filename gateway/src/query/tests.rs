@@ -1,12 +1,13 @@
-use fluxgauge_proto::catalogue::Source as Origin;
+use fluxgauge_proto::catalogue::{QUEUE_LABEL, Source as Origin};
 use tokio::time::Instant;
 
 use super::*;
 use crate::{
-    model::{ClusterKey, Reporter, Size, Source, Standing},
+    model::{ClusterKey, Reporter, SeriesMap, Size, Source, Standing},
     store::Slot,
 };
 
+mod derived;
 mod watched;
 
 const SCHED: usize = 0;
@@ -136,6 +137,7 @@ fn ask(
     let rules = Rules {
         max_age: Duration::from_secs(60),
         service_aliases: vec!["custom-metrics-apiserver".into()],
+        derived: Default::default(),
     };
     let parse = |text| Selector::parse(text).expect("a selector");
     let request = Request {
@@ -144,6 +146,7 @@ fn ask(
         metric,
         object_selector: &parse(selectors.0),
         metric_selector: &parse(selectors.1),
+        traced: true,
     };
     find(unwatched(&store), &rules, now, &request)
 }
@@ -324,7 +327,11 @@ async fn a_minicluster_whose_lead_is_silent_spoils_a_sum_and_one_that_ended_does
         let reporter = Arc::clone(&cluster.lead().and_then(Slot::snapshot).expect("lead").reporter);
         store.claim(reporter).expect("claim")
     };
-    let rules = Rules { max_age: Duration::from_secs(60), service_aliases: Vec::new() };
+    let rules = Rules {
+        max_age: Duration::from_secs(60),
+        service_aliases: Vec::new(),
+        derived: Default::default(),
+    };
     let all = Selector::default();
     let request = Request {
         namespace: "hpc",
@@ -332,6 +339,7 @@ async fn a_minicluster_whose_lead_is_silent_spoils_a_sum_and_one_that_ended_does
         metric: "node_up_count",
         object_selector: &all,
         metric_selector: &all,
+        traced: true,
     };
     // A worker of mc1 goes on; its lead is gone without a word, for however long.
     let worker = {

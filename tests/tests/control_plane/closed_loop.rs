@@ -32,7 +32,9 @@ use system_tests::{Gateways, TestCa, TestGateway, aggregation, is, plane, within
 use tempfile::TempDir;
 use tokio_util::task::AbortOnDropHandle;
 
+mod averages;
 mod deleted;
+mod derived;
 mod desired;
 mod first_resize;
 mod frozen;
@@ -287,8 +289,15 @@ fn of_minicluster(metric: &str) -> String {
 
 /// A file of `deploy/examples`.
 fn example(file: &str) -> Value {
+    let mut all = examples(file);
+    assert_eq!(all.len(), 1, "{file}");
+    all.remove(0)
+}
+
+/// The documents of a file of `deploy/examples`.
+fn examples(file: &str) -> Vec<Value> {
     let text = fs::read_to_string(deploy().join("examples").join(file)).unwrap();
-    serde_saphyr::from_str(&text).unwrap()
+    text.split("\n---\n").map(|one| serde_saphyr::from_str(one).unwrap()).collect()
 }
 
 pub(crate) fn deploy() -> PathBuf {

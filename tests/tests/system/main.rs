@@ -8,6 +8,7 @@ mod certificates;
 mod clocks;
 mod collectors;
 mod connections;
+mod derived;
 mod drain;
 mod faults;
 mod gateways;

@@ -26,8 +26,8 @@ fn answer(
     selector: &Selector,
 ) -> Result<Vec<(String, f64)>, Error> {
     let max_age = std::time::Duration::from_secs(60);
-    let rules = Rules { max_age, service_aliases: Vec::new() };
-    let request = ExternalRequest { namespace: "hpc", metric, selector };
+    let rules = Rules { max_age, service_aliases: Vec::new(), derived: Default::default() };
+    let request = ExternalRequest { namespace: "hpc", metric, selector, traced: true };
     let found = find_external(unwatched(store), &rules, now, &request)?;
     let text = |one: &External| {
         let labels = one.labels.iter().map(|(name, value)| format!(" {name}={value}"));
@@ -71,20 +71,36 @@ fn nodes_of_queues_that_may_share_them_are_not_added_up() {
     assert_eq!(ask("queue!=batch").expect("one queue of each"), one);
 }
 
-#[test]
-fn some_queues_are_not_taken_for_all_while_nobody_knows_which_there_are() {
-    let failing = [Fake { failures: &[Origin::QueueStatus], ..Fake::default() }];
+/// A MiniCluster, with other series of the nodes that are up.
+fn publish(fake: &Fake, change: impl FnOnce(&mut Vec<Series>)) -> Arc<Store> {
     let store = Arc::new(Store::default());
-    add(&store, now(), &failing[0]);
-    // What one queue has rests on something that still works.
+    add(&store, now(), fake);
     let lead = store.cluster("hpc", "mc0").expect("reports");
     let lead = lead.lead().and_then(crate::store::Slot::snapshot).expect("lead");
     let mut snapshot = Snapshot::clone(&lead);
-    let up = snapshot.instance["node_up_count"].iter().take(2).cloned();
-    let up: Vec<_> = up.map(|series| Series { source: 0, ..series }).collect();
+    let mut up = snapshot.instance["node_up_count"].to_vec();
+    change(&mut up);
     snapshot.instance.insert("node_up_count".into(), up.into());
     let writer = store.claim(Arc::clone(&lead.reporter)).expect("claim");
     writer.publish(snapshot).expect("publish");
+    store
+}
+
+#[test]
+fn what_is_known_of_queues_only_says_so() {
+    let store = publish(&Fake::default(), |up| up.retain(|series| !series.labels.is_empty()));
+    let whole = error(answer(&store, now(), "node_up_count", &parse("minicluster=mc0")));
+    assert_eq!(whole, "MiniCluster mc0: it is known of each queue: select one by queue=NAME");
+}
+
+#[test]
+fn some_queues_are_not_taken_for_all_while_nobody_knows_which_there_are() {
+    let failing = [Fake { failures: &[Origin::QueueStatus], ..Fake::default() }];
+    // What one queue has rests on something that still works.
+    let store = publish(&failing[0], |up| {
+        up.truncate(2);
+        up.iter_mut().for_each(|series| series.source = 0);
+    });
     let ask = |selector| answer(&store, now(), "node_up_count", &parse(selector));
     let want = "MiniCluster mc0: resource.sched-status by queue: EPERM (1): insufficient role";
     assert_eq!(error(ask("queue")), want);
@@ -108,6 +124,13 @@ fn a_metric_that_a_flux_release_lacks_is_no_part_to_leave_out() {
     assert_eq!(lacking, "MiniCluster mc0: Flux 0.88.0 does not report it");
     let lacking = error(ask(&two(), "node_free_count", "!queue"));
     assert!(lacking.starts_with("MiniCluster mc0: "), "{lacking}");
+}
+
+#[test]
+fn an_average_whose_window_is_not_full_yet_says_so() {
+    let early = error(ask(&two(), "node_utilization_ratio_1m", "minicluster=mc0"));
+    let want = "MiniCluster mc0: it is an average over 60 s, which are not over yet";
+    assert_eq!(early, want);
 }
 
 #[test]

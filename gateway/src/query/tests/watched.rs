@@ -68,6 +68,7 @@ impl World {
         let rules = Rules {
             max_age: Duration::from_secs(60),
             service_aliases: vec!["custom-metrics-apiserver".into()],
+            derived: Default::default(),
         };
         let selector = Selector::parse(selector).unwrap_or_else(|error| panic!("{error}"));
         let request = Request {
@@ -76,6 +77,7 @@ impl World {
             metric,
             object_selector: &selector,
             metric_selector: &Selector::default(),
+            traced: true,
         };
         find(View { store: &self.store, pods: &self.pods }, &rules, self.now, &request)
     }
@@ -91,10 +93,11 @@ impl World {
 
     fn external_of(&self, selector: &str) -> Result<f64, Error> {
         let max_age = Duration::from_secs(60);
-        let rules = Rules { max_age, service_aliases: Vec::new() };
+        let rules = Rules { max_age, service_aliases: Vec::new(), derived: Default::default() };
         let selector = Selector::parse(selector).unwrap_or_else(|error| panic!("{error}"));
         let metric = "node_up_count";
-        let request = ExternalRequest { namespace: "hpc", metric, selector: &selector };
+        let request =
+            ExternalRequest { namespace: "hpc", metric, selector: &selector, traced: true };
         let view = View { store: &self.store, pods: &self.pods };
         let parts = find_external(view, &rules, self.now, &request)?;
         Ok(parts.iter().map(|part| part.item.value).sum())

@@ -14,6 +14,19 @@ async fn by_an_external_metric_the_size_follows_the_queue_and_no_running_job_los
     the_size_follows_the_queue("hpa-external.yaml").await;
 }
 
+#[tokio::test]
+async fn by_a_metric_of_one_queue_the_size_is_what_its_jobs_need() {
+    let Some(cluster) = ClosedLoop::start(&[]).await else { return };
+    let job = cluster.flux().submit(Need::Nodes(4), Some("batch")).unwrap();
+    cluster.autoscale("hpa-queue.yaml").await;
+    cluster.becomes(4).await;
+    assert_eq!(cluster.flux().states(Some("batch")).unwrap().run, 1);
+    cluster.decides_again().await;
+    cluster.becomes(4).await;
+    cluster.flux().finish(job, Outcome::Successful);
+    cluster.becomes(1).await;
+}
+
 async fn the_size_follows_the_queue(autoscaler: &str) {
     let Some(cluster) = ClosedLoop::start(&[]).await else { return };
     let jobs = cluster.submit(5);

@@ -20,6 +20,9 @@ Examples:
       -H \"Authorization: Bearer $(cat /tmp/fluxgauge/reader-token)\" \\
       https://localhost:8443/apis/custom.metrics.k8s.io/v1beta2
 
+  Before a deployment: what is wrong with metrics of your own and with autoscalers:
+    fluxgauge check derived.yaml hpa.yaml
+
   In a cluster: what collectors should trust, as a file, or as the ConfigMap of a namespace:
     fluxgauge ca > ca.crt
     fluxgauge ca --config-map | kubectl -n hpc apply -f -";
@@ -29,6 +32,21 @@ The gateway keeps its CA in the ConfigMap fluxgauge-ca of its own namespace, whi
 in the cluster may read, and of the namespaces that its --publish-ca lists. Where it is not to write,
 make the ConfigMap by this command, and again at least every four weeks: a new CA is published for a
 month before it signs. Exit status: 0, 64 for bad usage, 1 when the CA cannot be read.";
+
+const CHECK_HELP: &str = "\
+Files may hold definitions of derived metrics, ConfigMaps with them, and HorizontalPodAutoscalers;
+other manifests are passed over. No cluster is asked. Printed are each derived metric, its value where
+--set gives those that it is made of, and the requests that each autoscaler would make, exactly, for
+`kubectl get --raw`.
+
+Examples:
+  Definitions, with values to try them on:
+    fluxgauge check derived.yaml --set pending_nodes_demand=4
+
+  An autoscaler that reads a derived metric, from a pipe:
+    kustomize build . | fluxgauge check derived.yaml -
+
+Exit status: 0 when nothing is wrong, 1 when something is, 64 for bad usage.";
 
 const DEMO_EXAMPLES: &str = "\
 Examples:
@@ -86,6 +104,9 @@ pub enum Command {
     /// Print the CA of a gateway in a cluster, for collectors to trust.
     #[command(after_help = CA_HELP)]
     Ca(Ca),
+    /// Check derived metrics and autoscalers before they are deployed, without a cluster.
+    #[command(after_help = CHECK_HELP)]
+    Check(Check),
     /// The parts of the demo, each a process of its own.
     #[command(flatten)]
     Part(Part),
@@ -112,6 +133,30 @@ pub struct Ca {
     /// ~/.kube/config]
     #[arg(long, env = "FLUXGAUGE_KUBECONFIG", value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
+}
+
+/// Check derived metrics and autoscalers before they are deployed, without a cluster.
+#[derive(Clone, Debug, Args)]
+pub struct Check {
+    /// YAML files; - is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// The value of a metric, for derived ones to be tried on; repeated or separated by commas.
+    #[arg(
+        long = "set",
+        env = "FLUXGAUGE_SET",
+        value_name = "METRIC=NUMBER",
+        value_delimiter = ',',
+        value_parser = assignment
+    )]
+    pub values: Vec<(String, f64)>,
+}
+
+fn assignment(text: &str) -> Result<(String, f64), String> {
+    let (name, number) = text.split_once('=').ok_or("write METRIC=NUMBER")?;
+    let number = number.trim().parse().map_err(|_| format!("{number:?} is no number"))?;
+    Ok((name.trim().to_owned(), number))
 }
 
 /// A part of the demo. What follows the name of a daemon are the daemon's own arguments.

@@ -9,7 +9,8 @@
 //!
 //! The three parts are the libraries of the simulator and of the daemons, each in a process of its
 //! own, so that any of them can be killed and the others watched. [`demo::kubernetes`] puts them
-//! around a real control plane. [`ca`] prints what collectors in a cluster should trust.
+//! around a real control plane. [`ca`] prints what collectors in a cluster should trust; [`check`] says what is
+//! wrong with derived metrics and autoscalers before they are there.
 
 use std::{
     ffi::OsString,
@@ -23,6 +24,7 @@ use crate::args::{Cli, Command, EX_USAGE};
 
 pub mod args;
 pub mod ca;
+pub mod check;
 pub mod demo;
 mod part;
 
@@ -42,6 +44,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match cli.command {
         Command::Demo(demo) => demo::main(&demo).map(|()| ExitCode::SUCCESS),
         Command::Ca(args) => ca::main(&args).map(|()| ExitCode::SUCCESS),
+        Command::Check(args) => check::main(&args),
         Command::Part(part) => part::main(part, cli.parent),
     };
     result.unwrap_or_else(|error| {

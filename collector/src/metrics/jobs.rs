@@ -27,26 +27,22 @@ impl Stats {
 
     /// The values. Of active jobs they are the journal's where there is one, which job-list is a moment
     /// behind; it was found wrong so many times.
-    pub fn reading(mut self, journal: Option<&Jobs>, disagreements: u64) -> Reading {
-        if let Some(jobs) = journal {
-            self.counts.job_states.correct(jobs.numbers());
-            for queue in self.queues.iter_mut().flatten() {
-                let numbers = jobs.queues().get(queue.name.as_str()).copied();
-                queue.counts.job_states.correct(&numbers.unwrap_or_default());
-            }
-        }
+    pub fn reading(&self, journal: Option<&Jobs>, disagreements: u64) -> Reading {
         let mut values = Values::new();
         // Flux counts a job from DEPEND on: nobody ever sees one in NEW.
         values.insert(Key::instance("job_queue_state_new_count"), 0.0);
         values.insert(Key::instance("journal_disagreements_total"), count(disagreements));
-        self.counts.put(&mut values, None);
+        let numbers = journal.map(Jobs::numbers);
+        self.counts.corrected(numbers).put(&mut values, None);
 
-        let queues = self.queues.unwrap_or_default();
+        let queues = self.queues.as_deref().unwrap_or_default();
         let mut missing = too_many_queues(queues.len());
         if missing.is_none() {
-            for queue in queues {
-                match queue_label(&queue.name) {
-                    Ok(name) => queue.counts.put(&mut values, Some(&name)),
+            for Queue { name, counts } in queues {
+                let numbers = journal.map(|jobs| jobs.queues().get(name.as_str()).copied());
+                let numbers = numbers.map(Option::unwrap_or_default);
+                match queue_label(name) {
+                    Ok(name) => counts.corrected(numbers.as_ref()).put(&mut values, Some(&name)),
                     Err(reason) => missing = Some(reason),
                 }
             }
@@ -79,7 +75,7 @@ struct Queue {
     counts: Counts,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 struct Counts {
     job_states: States,
     /// Since 0.45.
@@ -91,7 +87,7 @@ struct Counts {
     inactive_purged: Option<u64>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 struct States {
     depend: Option<u64>,
     priority: Option<u64>,
@@ -109,17 +105,23 @@ impl States {
     fn running(&self) -> Option<u64> {
         Some(self.run? + self.cleanup?)
     }
-
-    fn correct(&mut self, numbers: &Numbers) {
-        self.depend = Some(numbers.depend);
-        self.priority = Some(numbers.priority);
-        self.sched = Some(numbers.sched);
-        self.run = Some(numbers.run);
-        self.cleanup = Some(numbers.cleanup);
-    }
 }
 
 impl Counts {
+    /// The same with these numbers of active jobs, where there are any.
+    fn corrected(&self, numbers: Option<&Numbers>) -> Self {
+        let Some(numbers) = numbers else { return self.clone() };
+        let job_states = States {
+            depend: Some(numbers.depend),
+            priority: Some(numbers.priority),
+            sched: Some(numbers.sched),
+            run: Some(numbers.run),
+            cleanup: Some(numbers.cleanup),
+            inactive: self.job_states.inactive,
+        };
+        Self { job_states, ..self.clone() }
+    }
+
     fn put(&self, values: &mut Values, queue: Option<&Arc<str>>) {
         let states = &self.job_states;
         for (metric, value) in [

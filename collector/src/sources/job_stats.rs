@@ -67,6 +67,8 @@ impl JobStats {
 }
 
 impl Snapshots for JobStats {
+    type Snapshot = jobs::Stats;
+
     const SOURCE: Source = Source::JobStats;
     const TOPIC: &'static str = "job-list.job-stats";
 
@@ -74,14 +76,17 @@ impl Snapshots for JobStats {
         json!({})
     }
 
-    fn read(&mut self, json: &[u8]) -> Result<Reading, Unreadable> {
-        let stats = jobs::Stats::read(json)?;
+    fn read(&self, json: &[u8]) -> Result<jobs::Stats, Unreadable> {
+        jobs::Stats::read(json)
+    }
+
+    fn reading(&mut self, stats: &jobs::Stats) -> Reading {
         let journal = self.journal.now();
         let jobs = journal.as_ref().map(|journal| &journal.jobs);
         let mut reading = stats.reading(jobs, self.journal.disagreements());
         drop(journal);
         self.rates(&mut reading.values);
-        Ok(reading)
+        reading
     }
 
     async fn reads_differently(&mut self) -> Cause {
@@ -89,15 +94,14 @@ impl Snapshots for JobStats {
         self.journal.cause()
     }
 
-    fn compare(&self, json: &[u8], asked: Instant) {
+    fn compare(&self, stats: &jobs::Stats, asked: Instant) {
         let settled = asked.checked_sub(SETTLED).is_some_and(|at| self.journal.is_quiet_since(at));
         if !settled || !self.journal.is_quiet_since(asked) {
             return;
         }
-        let difference = match (jobs::Stats::read(json), &*self.journal.now()) {
-            (Ok(stats), Some(journal)) => stats.difference(&journal.jobs),
-            _ => None,
-        };
+        let journal = self.journal.now();
+        let difference = journal.as_ref().and_then(|journal| stats.difference(&journal.jobs));
+        drop(journal);
         self.journal.compared(Witness::JobStats, Self::TOPIC, difference.as_deref());
     }
 

@@ -16,6 +16,8 @@ pub(crate) struct Online {
 }
 
 impl Snapshots for Online {
+    type Snapshot = Reading;
+
     const SOURCE: Source = Source::Online;
     const TOPIC: &'static str = "groups.get";
 
@@ -23,8 +25,12 @@ impl Snapshots for Online {
         json!({ "name": "broker.online" })
     }
 
-    fn read(&mut self, json: &[u8]) -> Result<Reading, Unreadable> {
+    fn read(&self, json: &[u8]) -> Result<Reading, Unreadable> {
         online::read(json, self.size)
+    }
+
+    fn reading(&mut self, snapshot: &Reading) -> Reading {
+        snapshot.clone()
     }
 
     async fn streams(&self, _: &Context) -> Option<bool> {

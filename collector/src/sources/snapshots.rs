@@ -27,12 +27,17 @@ pub(crate) trait Snapshots {
     const SOURCE: Source;
     /// Its topic.
     const TOPIC: &'static str;
+    /// What an answer is read to.
+    type Snapshot;
 
     /// What to ask.
     fn request(&self) -> Value;
 
     /// Reads one snapshot.
-    fn read(&mut self, json: &[u8]) -> Result<Reading, Unreadable>;
+    fn read(&self, json: &[u8]) -> Result<Self::Snapshot, Unreadable>;
+
+    /// What it says at this moment.
+    fn reading(&mut self, snapshot: &Self::Snapshot) -> Reading;
 
     /// Whether the stream that was just opened will speak again; `None`: nobody said.
     async fn streams(&self, context: &Context) -> Option<bool>;
@@ -43,7 +48,7 @@ pub(crate) trait Snapshots {
     }
 
     /// Compares a snapshot that was asked for at `asked` with what is known otherwise.
-    fn compare(&self, _json: &[u8], _asked: Instant) {}
+    fn compare(&self, _snapshot: &Self::Snapshot, _asked: Instant) {}
 }
 
 /// Keeps the board up to date for ever: by the stream where there is one, and by plain requests.
@@ -56,15 +61,16 @@ pub(crate) async fn follow<S: Snapshots>(mut service: S, context: Context) {
     let mut speaks = None;
     loop {
         let asked = Instant::now();
-        let mut last = match poll(&mut service, &context).await {
-            Ok(snapshot) => snapshot,
+        let first = match poll(&mut service, &context).await {
+            Ok(first) => first,
             Err(failure) => {
                 context.fail(S::SOURCE, S::TOPIC, &failure);
                 backoff.wait().await;
                 continue;
             }
         };
-        service.compare(&last.json, asked);
+        service.compare(&first.what, asked);
+        let mut last = Some(first);
         backoff = Backoff::new();
         if speaks.is_none() {
             // It is opened before it is known whether it will speak: its being open tells.
@@ -81,8 +87,8 @@ pub(crate) async fn follow<S: Snapshots>(mut service: S, context: Context) {
             let outcome = tokio::select! {
                 update = next(&mut stream) => match update {
                     Some(Ok(json)) => {
-                        last = Snapshot { json, at: Instant::now() };
-                        take(&mut service, &context, &last, Cause::now(S::TOPIC))
+                        last = None;
+                        take(&mut service, &context, &json).map(|new| last = Some(new))
                     }
                     Some(Err(error @ RpcError::TooLarge { .. })) => Err(Failure::from(&error)),
                     // The service was unloaded, or the stream cannot be had: ask it plainly.
@@ -92,7 +98,12 @@ pub(crate) async fn follow<S: Snapshots>(mut service: S, context: Context) {
                         break;
                     }
                 },
-                cause = service.reads_differently() => take(&mut service, &context, &last, cause),
+                cause = service.reads_differently() => {
+                    if let Some(last) = &last {
+                        publish(&mut service, &context, last, cause);
+                    }
+                    Ok(())
+                }
                 () = context.due(asked, period) => break,
             };
             if let Err(failure) = outcome {
@@ -102,29 +113,40 @@ pub(crate) async fn follow<S: Snapshots>(mut service: S, context: Context) {
     }
 }
 
-/// What was said last.
-struct Snapshot {
-    json: Bytes,
+/// What was said last and could be read.
+struct Last<T> {
+    what: T,
     /// When it arrived.
     at: Instant,
 }
 
 /// Asks for one snapshot.
-async fn poll<S: Snapshots>(service: &mut S, context: &Context) -> Result<Snapshot, Failure> {
+async fn poll<S: Snapshots>(
+    service: &mut S,
+    context: &Context,
+) -> Result<Last<S::Snapshot>, Failure> {
     let json = context.ask(S::SOURCE, S::TOPIC, LEAD, &service.request()).await?;
-    let snapshot = Snapshot { json, at: Instant::now() };
-    take(service, context, &snapshot, Cause::now(S::TOPIC))?;
-    Ok(snapshot)
+    take(service, context, &json)
 }
 
+/// Takes a snapshot in and publishes it.
 fn take<S: Snapshots>(
     service: &mut S,
     context: &Context,
-    snapshot: &Snapshot,
+    json: &[u8],
+) -> Result<Last<S::Snapshot>, Failure> {
+    let last = Last { at: Instant::now(), what: service.read(json)? };
+    publish(service, context, &last, Cause::now(S::TOPIC));
+    Ok(last)
+}
+
+fn publish<S: Snapshots>(
+    service: &mut S,
+    context: &Context,
+    last: &Last<S::Snapshot>,
     cause: Cause,
-) -> Result<(), Failure> {
-    context.publish(S::SOURCE, cause, snapshot.at, service.read(&snapshot.json)?);
-    Ok(())
+) {
+    context.publish(S::SOURCE, cause, last.at, service.reading(&last.what));
 }
 
 /// The next message; waits for ever where there is no stream.

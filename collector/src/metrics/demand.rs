@@ -14,8 +14,11 @@ use serde::{
 };
 
 use super::{
-    Unreadable, count, queue_label, queues::Queues, resources::SchedStatus, too_many_queues,
-    window::WINDOWS,
+    Unreadable, count, queue_label,
+    queues::Queues,
+    resources::SchedStatus,
+    too_many_queues,
+    window::{self, Averages},
 };
 use crate::state::{Key, Reading, Values};
 
@@ -122,8 +125,8 @@ pub struct Rest {
     pub size: Option<u32>,
     /// For how long there has been no active job.
     pub idle: Duration,
-    /// Nodes that waiting jobs needed, over each of [`WINDOWS`].
-    pub averages: [Option<f64>; WINDOWS.len()],
+    /// Nodes that waiting jobs needed.
+    pub averages: Averages,
     /// What running jobs have left, where that is known.
     pub remaining: Option<Remaining>,
     /// Up nodes.
@@ -174,12 +177,8 @@ pub fn reading(demand: &Demand, rest: &Rest, missing: Option<String>) -> Reading
         values.insert(past_tolerance, flux_demand::past_tolerance(size).into());
     }
     values.insert(Key::instance("instance_idle_seconds"), count(rest.idle.as_secs()));
-    let [minute, five] = rest.averages;
-    for (metric, average) in
-        [("pending_nodes_demand_1m", minute), ("pending_nodes_demand_5m", five)]
-    {
-        values.extend(average.map(|average| (Key::instance(metric), average)));
-    }
+    let nodes = ["pending_nodes_demand_1m", "pending_nodes_demand_5m"];
+    window::put(&mut values, nodes, rest.averages);
     if let Some(remaining) = &rest.remaining {
         remaining.put(&mut values);
         let left = demand.instance.backlog_node_seconds + remaining.instance;

@@ -2,12 +2,22 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-/// The windows of the catalogue, with the ends of the names of their metrics.
-pub const WINDOWS: [(Duration, &str); 2] =
-    [(Duration::from_secs(60), "_1m"), (Duration::from_secs(300), "_5m")];
+use crate::state::{Key, Values};
 
-/// The longest of them.
+/// The longest of the windows.
 const LONGEST: Duration = Duration::from_secs(300);
+
+/// The windows of the catalogue, whose metrics end in `_1m` and `_5m`.
+const WINDOWS: [Duration; 2] = [Duration::from_secs(60), LONGEST];
+
+/// Averages over each of the windows; `None` while it is not full.
+pub type Averages = [Option<f64>; WINDOWS.len()];
+
+/// Puts those that are known, each by its metric.
+pub fn put(values: &mut Values, metrics: [&'static str; WINDOWS.len()], averages: Averages) {
+    let known = metrics.into_iter().zip(averages);
+    values.extend(known.filter_map(|(metric, average)| Some((Key::instance(metric), average?))));
+}
 
 /// Between two points that are kept; between them a straight line is as good. 62 points are 1.5 kB.
 const STEP: Duration = Duration::from_secs(5);
@@ -37,9 +47,13 @@ impl Growth {
         }
     }
 
-    /// Growth in a second, on average over the `window` before the last moment; `None` while less
-    /// than that is known.
-    pub fn over(&self, window: Duration) -> Option<f64> {
+    /// Growth in a second, on average over each of the windows before the last moment.
+    pub fn averages(&self) -> Averages {
+        WINDOWS.map(|window| self.over(window))
+    }
+
+    /// The same over one `window`; `None` while less than that is known.
+    fn over(&self, window: Duration) -> Option<f64> {
         let (now, total) = self.newest?;
         let from = now.checked_sub(window)?;
         let at = self.points.partition_point(|(moment, _)| *moment <= from);
@@ -74,9 +88,9 @@ impl Average {
         self.growth.feed(moment, self.sum);
     }
 
-    /// The average over the `window` before the last moment; `None` while less than that is known.
-    pub fn over(&self, window: Duration) -> Option<f64> {
-        self.growth.over(window)
+    /// The averages over each of the windows before the last moment.
+    pub fn averages(&self) -> Averages {
+        self.growth.averages()
     }
 }
 
@@ -85,6 +99,12 @@ mod tests {
     use super::*;
 
     const MINUTE: Duration = Duration::from_secs(60);
+
+    impl Average {
+        fn over(&self, window: Duration) -> Option<f64> {
+            self.growth.over(window)
+        }
+    }
 
     fn at(seconds: u64) -> Duration {
         Duration::from_secs(seconds)

@@ -34,7 +34,7 @@ use crate::{
         demand::{Confines, Ranks, Remaining, Rest, reading},
         queues::Queues,
         waiting::{self, Listed, Numbers},
-        window::{Average, WINDOWS},
+        window::Average,
     },
     state::{Cause, Reading},
 };
@@ -161,7 +161,7 @@ impl Demands {
         let size = demand.size.map(|size| self.size.feed(moment, size));
         let idle = self.idle.feed(moment, waiting.active > 0);
         self.nodes.feed(moment, Some(count(demand.instance.nodes)));
-        let averages = WINDOWS.map(|(window, _)| self.nodes.over(window));
+        let averages = self.nodes.averages();
         let remaining = self.remaining(&demand, now);
         let up = resources.status.up().nodes();
         let rest = Rest { size, idle, averages, remaining, up };

@@ -15,9 +15,9 @@ use super::{
 use crate::{
     metrics::{
         Unreadable, count, jobs,
-        window::{Growth, WINDOWS},
+        window::{self, Growth},
     },
-    state::{Cause, Key, Reading, Values},
+    state::{Cause, Reading, Values},
 };
 
 /// How long nothing may have happened to jobs before job-list, which follows them as well, is sure to
@@ -54,15 +54,9 @@ impl JobStats {
         let moment = self.start.elapsed();
         self.submitted.feed(moment, count(flow.submitted));
         self.ended.feed(moment, count(flow.ended));
-        let [(minute, _), (five, _)] = WINDOWS;
-        for (metric, rate) in [
-            ("job_submitted_rate_1m", self.submitted.over(minute)),
-            ("job_submitted_rate_5m", self.submitted.over(five)),
-            ("job_ended_rate_1m", self.ended.over(minute)),
-            ("job_ended_rate_5m", self.ended.over(five)),
-        ] {
-            values.extend(rate.map(|rate| (Key::instance(metric), rate)));
-        }
+        let submitted = ["job_submitted_rate_1m", "job_submitted_rate_5m"];
+        window::put(values, submitted, self.submitted.averages());
+        window::put(values, ["job_ended_rate_1m", "job_ended_rate_5m"], self.ended.averages());
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
     metrics::{
         count,
         resources::SchedStatus,
-        window::{Average, WINDOWS},
+        window::{self, Average},
     },
     state::{Cause, Key},
 };
@@ -202,12 +202,8 @@ impl Publisher<'_> {
         self.utilization.feed(moment, value("node_utilization_ratio"));
         let idle = self.idle.feed(moment, value("node_idle_count") == Some(0.0));
         values.insert(Key::instance("node_idle_seconds"), count(idle.as_secs()));
-        let [minute, five] = WINDOWS.map(|(window, _)| self.utilization.over(window));
-        for (metric, ratio) in
-            [("node_utilization_ratio_1m", minute), ("node_utilization_ratio_5m", five)]
-        {
-            values.extend(ratio.map(|ratio| (Key::instance(metric), ratio)));
-        }
+        let utilization = ["node_utilization_ratio_1m", "node_utilization_ratio_5m"];
+        window::put(values, utilization, self.utilization.averages());
         let Resources { proved, cause, .. } = resources;
         self.context.board.answered(Source::SchedStatus, proved, reading, cause);
         drop(self.latest.send_replace(Ok(resources)));

@@ -78,7 +78,7 @@ pub(crate) struct Context {
 /// By the clock of the broker's node, which is this pod's: Flux dates submissions by it.
 #[expect(clippy::disallowed_methods, reason = "the edge: this is where the clock is taken")]
 fn epoch_seconds() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since: Duration| since.as_secs_f64())
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 
 /// Why there is no answer.

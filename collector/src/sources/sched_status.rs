@@ -100,7 +100,7 @@ pub(crate) async fn follow(
         };
         backoff = Backoff::new();
         board.compare(&read, asked, &journal);
-        board.publish(&read, &journal);
+        board.publish(&read, read.cause, &journal);
 
         let followed = journal.now().is_some();
         let pause = if followed { SHORT_DEBOUNCE } else { DEBOUNCE };
@@ -133,8 +133,7 @@ pub(crate) async fn follow(
                 () = &mut next => break,
                 () = journal.changed() => {
                     if allocations(&journal) != before {
-                        let cause = journal.cause();
-                        board.publish(&Resources { cause, ..read.clone() }, &journal);
+                        board.publish(&read, journal.cause(), &journal);
                     }
                 }
             }
@@ -188,8 +187,8 @@ impl Publisher<'_> {
         journal.compared(Witness::SchedStatus, TOPICS[0], difference.as_deref());
     }
 
-    fn publish(&mut self, read: &Resources, journal: &JournalReader) {
-        let mut resources = read.clone();
+    fn publish(&mut self, read: &Resources, cause: Cause, journal: &JournalReader) {
+        let mut resources = Resources { cause, ..read.clone() };
         if let Some(journal) = &*journal.now() {
             resources.status.allocated.clone_from(journal.jobs.allocated());
             resources.status.allocated.add(&self.others);
@@ -204,8 +203,7 @@ impl Publisher<'_> {
         values.insert(Key::instance("node_idle_seconds"), count(idle.as_secs()));
         let utilization = ["node_utilization_ratio_1m", "node_utilization_ratio_5m"];
         window::put(values, utilization, self.utilization.averages());
-        let Resources { proved, cause, .. } = resources;
-        self.context.board.answered(Source::SchedStatus, proved, reading, cause);
+        self.context.board.answered(Source::SchedStatus, resources.proved, reading, cause);
         drop(self.latest.send_replace(Ok(resources)));
     }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use derived_metrics::{Derived, nearest};
+use fluxgauge_gateway::{pods, query::MINICLUSTER_LABEL};
 use fluxgauge_proto::catalogue::{self, Metric, QUEUE_LABEL, Scope};
 use k8s_openapi::{
     api::autoscaling::v2::{
@@ -13,12 +14,6 @@ use k8s_openapi::{
 };
 
 use super::Report;
-
-/// The label by which the Flux Operator's scale subresource finds pods.
-const POD_SELECTOR: &str = "hpa-selector";
-
-/// The label that tells MiniClusters apart in external metrics.
-const MINICLUSTER_LABEL: &str = "minicluster";
 
 /// Metrics that keep an autoscaler from removing a node that runs a job.
 const SAFE: [&str; 3] =
@@ -49,12 +44,12 @@ pub(super) fn check(
     for metric in metrics {
         match request(spec, namespace, metric) {
             Ok(None) => report.line(&format!("  {}: not asked of Fluxgauge", metric.type_)),
-            Ok(Some(Request { path, of, metric, target, object })) => {
+            Ok(Some(Request { path, of, metric: asked, target })) => {
                 own += 1;
-                safe |= SAFE.contains(&metric.name.as_str());
+                safe |= SAFE.contains(&asked.name.as_str());
                 report.line(&format!("  GET {path}"));
-                judge(metric, of, derived, report);
-                hints(metric, target, object, report);
+                judge(asked, of, derived, report);
+                hints(asked, target, metric.type_ == "Object", report);
             }
             Err(problem) => report.problem(&problem),
         }
@@ -77,7 +72,6 @@ struct Request<'a> {
     of: Of,
     metric: &'a MetricIdentifier,
     target: &'a MetricTarget,
-    object: bool,
 }
 
 /// The request that an autoscaler makes for one of its metrics; `None`: it asks somebody else.
@@ -124,23 +118,23 @@ fn request<'a>(
                     segment(&identifier.name)
                 ),
             };
-            Request { path, of, metric: identifier, target, object: true }
+            Request { path, of, metric: identifier, target }
         }
         "Pods" => {
             let source = metric.pods.as_ref().ok_or_else(|| missing("pods"))?;
             let (identifier, target) = (&source.metric, &source.target);
-            let pods = LabelSelector {
+            let of_it = LabelSelector {
                 match_labels: Some(
-                    [(POD_SELECTOR.to_owned(), spec.scale_target_ref.name.clone())].into(),
+                    [(pods::SELECTOR.to_owned(), spec.scale_target_ref.name.clone())].into(),
                 ),
                 ..LabelSelector::default()
             };
             let query = query(&[
-                ("labelSelector", &Some(pods)),
+                ("labelSelector", &Some(of_it)),
                 ("metricLabelSelector", &identifier.selector),
             ]);
             let path = format!("{custom}/pods/%2A/{}{query}", segment(&identifier.name));
-            Request { path, of: Of::Pods, metric: identifier, target, object: false }
+            Request { path, of: Of::Pods, metric: identifier, target }
         }
         "External" => {
             let source = metric.external.as_ref().ok_or_else(|| missing("external"))?;
@@ -153,7 +147,7 @@ fn request<'a>(
                 segment(namespace),
                 segment(&identifier.name)
             );
-            Request { path, of: Of::Labels(one), metric: identifier, target, object: false }
+            Request { path, of: Of::Labels(one), metric: identifier, target }
         }
         "Resource" | "ContainerResource" => return Ok(None),
         other => return Err(format!("there is no type of metrics {other:?}")),

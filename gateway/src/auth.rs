@@ -337,7 +337,7 @@ impl Caller {
 }
 
 fn judge(user: Arc<Reader>, decision: Decision) -> Result<Arc<Reader>, Refusal> {
-    match decision.allowed {
+    match decision.what {
         Ok(()) => Ok(user),
         Err(reason) => Err(Refusal::Forbidden { user, reason }),
     }

@@ -11,7 +11,7 @@ use tokio::{sync::Semaphore, time::Instant};
 use super::{
     digest::Digest,
     question::Question,
-    recent::Recent,
+    recent::{Lasting, Recent},
     review::{self, Complaint, Unanswered},
     user::{Reader, UNAUTHENTICATED, User},
 };
@@ -33,20 +33,8 @@ pub const REVIEWS_OF_STRANGERS: usize = 2;
 /// Bytes of a reason that are kept.
 const MAX_REASON_BYTES: usize = 1024;
 
-/// Whether somebody may.
-#[derive(Clone, Debug)]
-pub(super) struct Decision {
-    /// If not, what the API server says about it, often nothing.
-    pub(super) allowed: Result<(), Arc<str>>,
-    /// Until when this counts.
-    until: Instant,
-}
-
-impl Decision {
-    pub(super) fn counts(&self, now: Instant) -> bool {
-        now < self.until
-    }
-}
+/// Whether somebody may; if not, what the API server says about it, often nothing.
+pub(super) type Decision = Lasting<Result<(), Arc<str>>>;
 
 /// What users may.
 #[derive(Debug)]
@@ -127,9 +115,9 @@ impl Access {
         let status = asked?.status.unwrap_or_default();
         let until = Instant::now() + self.lasts;
         if status.allowed && status.denied != Some(true) {
-            return Ok(Decision { allowed: Ok(()), until });
+            return Ok(Lasting { what: Ok(()), until });
         }
         let reason = status.reason.filter(|reason| reason.len() <= MAX_REASON_BYTES);
-        Ok(Decision { allowed: Err(reason.unwrap_or_default().into()), until })
+        Ok(Lasting { what: Err(reason.unwrap_or_default().into()), until })
     }
 }

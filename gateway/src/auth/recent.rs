@@ -8,6 +8,20 @@ use tokio::time::Instant;
 
 use super::{access::Decision, question::Question, token::Whose, user::Reader};
 
+/// What was decided, for a while.
+#[derive(Clone, Debug)]
+pub(super) struct Lasting<T> {
+    pub(super) what: T,
+    /// Until when this counts.
+    pub(super) until: Instant,
+}
+
+impl<T> Lasting<T> {
+    pub(super) fn counts(&self, now: Instant) -> bool {
+        now < self.until
+    }
+}
+
 /// The last token and the last decision.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
@@ -69,12 +83,12 @@ mod tests {
         let alice: Arc<Reader> = Arc::new(User::anonymous().into());
         let until = now + Duration::from_secs(10);
         assert!(recent.whose(7, now).is_none());
-        recent.keep_whose(7, &Whose { user: Some(Arc::clone(&alice)), until });
-        let user = |token, now| recent.whose(token, now).map(|whose| whose.user);
+        recent.keep_whose(7, &Whose { what: Some(Arc::clone(&alice)), until });
+        let user = |token, now| recent.whose(token, now).map(|whose| whose.what);
         assert!(user(7, now).flatten().is_some_and(|user| Arc::ptr_eq(&user, &alice)));
         assert!(user(8, now).is_none(), "another token");
         assert!(user(7, until).is_none(), "too old");
-        recent.keep_whose(8, &Whose { user: None, until });
+        recent.keep_whose(8, &Whose { what: None, until });
         assert!(user(8, now).is_some_and(|user| user.is_none()), "nobody's");
         assert!(user(7, now).is_none());
     }

@@ -22,7 +22,7 @@ use super::{
     User,
     claims::Says,
     digest::{self, Digest},
-    recent::{Mark, Recent},
+    recent::{Lasting, Mark, Recent},
     review::{self, Complaint, Unanswered},
     user::Reader,
 };
@@ -80,20 +80,8 @@ impl Token {
     }
 }
 
-/// Whose a token is.
-#[derive(Clone, Debug)]
-pub(super) struct Whose {
-    /// `None`: nobody's.
-    pub(super) user: Option<Arc<Reader>>,
-    /// Until when this counts.
-    pub(super) until: Instant,
-}
-
-impl Whose {
-    pub(super) fn counts(&self, now: Instant) -> bool {
-        now < self.until
-    }
-}
+/// Whose a token is; `None`: nobody's.
+pub(super) type Whose = Lasting<Option<Arc<Reader>>>;
 
 /// Whose tokens are.
 #[derive(Debug)]
@@ -155,7 +143,7 @@ impl Tokens {
             Some(known)
         });
         self.counters.tokens.note(known.is_some());
-        known.map(|whose| whose.user)
+        known.map(|whose| whose.what)
     }
 
     /// Whose a token is; `None`: nobody's. Asks once for all who ask at the same time.
@@ -166,7 +154,7 @@ impl Tokens {
     pub(super) async fn whose(&self, token: &Token) -> Result<Option<Arc<Reader>>, Unanswered> {
         let digest = token.digest(&self.key);
         let asked = self.known.try_get_with(digest, Box::pin(self.ask(token))).await;
-        asked.map(|whose| whose.user).map_err(|unanswered| (*unanswered).clone())
+        asked.map(|whose| whose.what).map_err(|unanswered| (*unanswered).clone())
     }
 
     async fn ask(&self, token: &Token) -> Result<Whose, Unanswered> {
@@ -183,7 +171,7 @@ impl Tokens {
         let looked = own.is_none_or(|own| status.audiences.iter().flatten().any(|one| one == own));
         let user = status.user.filter(|_| status.authenticated == Some(true) && looked);
         let user = user.map(|user| Arc::new(User::from(user).authenticated().into()));
-        Ok(Whose { user, until: Instant::now() + self.lasts })
+        Ok(Lasting { what: user, until: Instant::now() + self.lasts })
     }
 }
 

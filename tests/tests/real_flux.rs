@@ -370,8 +370,8 @@ async fn what_housekeeping_holds_is_allocated_and_no_disagreement() {
     flux.stop().await;
 }
 
-#[expect(clippy::disallowed_methods, reason = "the broker's start is told by this clock")]
 /// Waits until every metric of the lead broker is there, and those that the command tells are right.
+#[expect(clippy::disallowed_methods, reason = "the broker's start is told by this clock")]
 async fn broker_is_known(client: &Client, flux: &Flux) {
     let truth = [
         ("broker_up", 1.0),

@@ -23,15 +23,13 @@ impl Cursor {
     /// What a stream of jobs says: all that is active, and then what happens.
     pub(crate) fn of_jobs(instance: &Instance, release: Release) -> Self {
         let jobs = instance.active().map(|id| instance.history(id));
-        let mut backlog: VecDeque<_> = if release.journal_has_backlog() {
-            jobs.map(|events| job_message(instance, &events)).collect()
+        let backlog = if release.journal_has_backlog() {
+            let end = bytes(&json!({ "id": -1, "events": [] }));
+            jobs.map(|events| job_message(instance, &events)).chain([end]).collect()
         } else {
             let events: Vec<_> = jobs.flatten().collect();
             (!events.is_empty()).then(|| old_message(&events)).into_iter().collect()
         };
-        if release.journal_has_backlog() {
-            backlog.push_back(bytes(&json!({ "id": -1, "events": [] })));
-        }
         Self { backlog, next: instance.job_log().next() }
     }
 

@@ -23,7 +23,7 @@ use fluxgauge_proto::catalogue::Metric;
 use crate::args::Check;
 use document::Document;
 
-/// Bytes of all files.
+/// Bytes of a file.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Checks files and prints what was found.
@@ -43,12 +43,14 @@ pub fn main(args: &Check) -> anyhow::Result<ExitCode> {
 
 fn read(path: &Path) -> anyhow::Result<String> {
     let mut text = String::new();
+    let most = MAX_BYTES + 1;
     let read = if path == Path::new("-") {
-        io::stdin().take(MAX_BYTES).read_to_string(&mut text)
+        io::stdin().take(most).read_to_string(&mut text)
     } else {
-        fs::File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text))
+        fs::File::open(path).and_then(|file| file.take(most).read_to_string(&mut text))
     };
-    read.with_context(|| format!("cannot read {}", path.display()))?;
+    let bytes = read.with_context(|| format!("cannot read {}", path.display()))? as u64;
+    anyhow::ensure!(bytes < most, "{} has more than {MAX_BYTES} bytes", path.display());
     Ok(text)
 }
 

@@ -33,6 +33,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::crowd::Crowd;
 
+mod activity;
 mod again;
 mod at_once;
 mod connection;
@@ -44,8 +45,10 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// hyper has no bound of its own.
 pub const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How long the headers of an HTTP/1.1 request may take, and how long such a connection may idle.
-pub const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// An HTTP/1.1 connection on which no request comes for so long is ended, at the latest after twice as
+/// long: it is idle, or does not finish the headers of a request. hyper has a timer for each head
+/// instead, which costs a read one part in twenty.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Bytes of all headers of a request. A kube-apiserver sends each group of its user as a header:
 /// 200 groups of 253 bytes are 50 KiB.

@@ -1,15 +1,7 @@
 //! One connection, from the accept to its end.
 
 use std::{
-    convert::Infallible,
-    error::Error,
-    net::SocketAddr,
-    pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    time::Duration,
+    convert::Infallible, error::Error, net::SocketAddr, pin::pin, sync::Arc, time::Duration,
 };
 
 use bytes::Bytes;
@@ -30,9 +22,11 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
-    CONNECTION_WINDOW, FIRST_REQUEST_TIMEOUT, HANDSHAKE_TIMEOUT, HEADER_READ_TIMEOUT,
-    KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, Limits, MAX_HEADER_BYTES, MAX_HEADERS, MAX_STREAMS,
-    Peer, SHORT_LIVED, STREAM_WINDOW, Transport, again::Again, at_once::AtOnce,
+    CONNECTION_WINDOW, HANDSHAKE_TIMEOUT, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, Limits,
+    MAX_HEADER_BYTES, MAX_HEADERS, MAX_STREAMS, Peer, SHORT_LIVED, STREAM_WINDOW, Transport,
+    activity::{Activity, Silence},
+    again::Again,
+    at_once::AtOnce,
 };
 
 /// What a connection needs beside its socket and its service.
@@ -45,11 +39,11 @@ pub(super) struct Connection {
 
 /// Why a connection is to end.
 enum End {
-    /// The gateway drains, the connection is old, or its service has had enough: what is in flight
-    /// finishes.
+    /// The gateway drains, the connection is old or idle, or its service has had enough: what is in
+    /// flight finishes.
     Gracefully,
-    /// No request came in time.
-    Silent,
+    /// No request ever came.
+    Unused,
 }
 
 impl Connection {
@@ -108,22 +102,22 @@ impl Connection {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        let used = Arc::new(AtomicBool::new(false));
+        let activity = Arc::new(Activity::default());
         let leave = CancellationToken::new();
         let service = service(Peer { address: self.peer, certificates, leave: leave.clone() });
-        let service = Noticing { service, used: Arc::clone(&used) };
+        let service = Noticing { service, activity: Arc::clone(&activity) };
         let http = http(self.limits.max_age);
         let mut connection = pin!(http.serve_connection(TokioIo::new(io), service));
         // In a task of its own: the connection is polled for every packet, and what may end it
         // costs a lock and two timers each time it is looked at.
-        let end = tokio::spawn(end(self.drain.clone(), leave, self.limits.max_age, used));
+        let end = tokio::spawn(end(self.drain.clone(), leave, self.limits.max_age, activity));
         let end = AbortOnDropHandle::new(end);
         let end = tokio::select! {
             biased;
             ended = Again::new(connection.as_mut()) => return ended,
             end = end => end,
         };
-        if matches!(end, Ok(End::Silent)) {
+        if matches!(end, Ok(End::Unused)) {
             return Ok(());
         }
         connection.as_mut().graceful_shutdown();
@@ -136,14 +130,8 @@ async fn end(
     drain: CancellationToken,
     leave: CancellationToken,
     max_age: Option<Duration>,
-    used: Arc<AtomicBool>,
+    activity: Arc<Activity>,
 ) -> End {
-    let silence = async {
-        sleep(FIRST_REQUEST_TIMEOUT).await;
-        if used.load(Relaxed) {
-            std::future::pending::<()>().await;
-        }
-    };
     let old_age = async {
         match max_age {
             Some(age) => sleep(jittered(age)).await,
@@ -154,16 +142,19 @@ async fn end(
         () = drain.cancelled() => End::Gracefully,
         () = leave.cancelled() => End::Gracefully,
         () = old_age => End::Gracefully,
-        () = silence => End::Silent,
+        silence = activity.silence() => match silence {
+            Silence::FromTheStart => End::Unused,
+            Silence::AfterRequests => End::Gracefully,
+        },
     }
 }
 
-/// The HTTP settings of every connection. hyper sets few bounds itself, and none without a timer.
+/// The HTTP settings of every connection. hyper sets few bounds itself, and none without a timer;
+/// [`Activity`] bounds how long the head of an HTTP/1.1 request may take.
 fn http(max_age: Option<Duration>) -> Builder<AtOnce> {
     let mut http = Builder::new(AtOnce);
     http.http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_READ_TIMEOUT)
+        .header_read_timeout(None)
         .max_buf_size(MAX_HEADER_BYTES as usize)
         .max_headers(MAX_HEADERS);
     http.http2()
@@ -184,10 +175,10 @@ fn jittered(age: Duration) -> Duration {
     age.mul_f64((2.0 + 2.0 * fastrand::f64()) / 3.0)
 }
 
-/// A service that notices whether it was ever called.
+/// A service that notices when it is called.
 struct Noticing<S> {
     service: S,
-    used: Arc<AtomicBool>,
+    activity: Arc<Activity>,
 }
 
 impl<S: Service<Request<Incoming>>> Service<Request<Incoming>> for Noticing<S> {
@@ -196,7 +187,7 @@ impl<S: Service<Request<Incoming>>> Service<Request<Incoming>> for Noticing<S> {
     type Future = S::Future;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        self.used.store(true, Relaxed);
+        self.activity.note(request.version());
         self.service.call(request)
     }
 }

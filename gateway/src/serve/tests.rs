@@ -16,7 +16,7 @@ use tokio::{
     net::TcpSocket,
     sync::Notify,
     task::JoinHandle,
-    time::{Instant, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::*;
@@ -335,6 +335,30 @@ async fn a_connection_without_a_request_is_cut_off() {
         let began = Instant::now();
         wait_for_end(stream).await;
         assert!(began.elapsed() <= FIRST_REQUEST_TIMEOUT * 2, "{start:?}: {:?}", began.elapsed());
+        server.end().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_http1_connection_is_ended_when_no_more_requests_come() {
+    // Nothing more, and a head whose end never comes.
+    for then in ["", "GET / HTTP/1.1\r\nx: "] {
+        let server = Server::start(Transport::Plain, LIMITS).await;
+        let mut stream = server.connect().await;
+        let began = Instant::now();
+        // Longer than a silence may be.
+        while began.elapsed() < IDLE_TIMEOUT * 4 {
+            stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+            let mut answer = [0; 256];
+            let read = stream.read(&mut answer).await.unwrap();
+            assert!(answer[..read].ends_with(b"ok"), "after {:?}", began.elapsed());
+            sleep(IDLE_TIMEOUT - MOMENT).await;
+        }
+        stream.write_all(then.as_bytes()).await.unwrap();
+        let silent = Instant::now();
+        wait_for_end(stream).await;
+        let took = silent.elapsed();
+        assert!(took <= IDLE_TIMEOUT * 2 + LIMITS.drain_timeout, "{then:?}: {took:?}");
         server.end().await;
     }
 }

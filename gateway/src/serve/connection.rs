@@ -7,11 +7,12 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use hyper::{body::Incoming, service::Service};
+use hyper::{body::Incoming, server::conn::http1, service::Service};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
-    server::conn::auto::Builder,
+    server::{conn::auto, graceful::GracefulConnection},
 };
+use rustls::ServerConnection;
 use rustls_pki_types::CertificateDer;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -36,6 +37,9 @@ pub(super) struct Connection {
     pub(super) limits: Limits,
     pub(super) drain: CancellationToken,
 }
+
+/// How a connection ended: an error is the fault of one client, or of the network.
+type Ended = Result<(), Box<dyn Error + Send + Sync>>;
 
 /// Why a connection is to end.
 enum End {
@@ -64,16 +68,15 @@ impl Connection {
             return;
         }
         let ended = match &self.transport {
-            Transport::Plain => self.drive(stream, Vec::new(), service).await,
+            Transport::Plain => self.answer(stream, Agreed::default(), service).await,
             Transport::Tls(current) => {
                 let config = Arc::clone(&current.borrow());
                 let handshake =
                     timeout(HANDSHAKE_TIMEOUT, TlsAcceptor::from(config).accept(stream));
                 match self.drain.run_until_cancelled(handshake).await {
                     Some(Ok(Ok(stream))) => {
-                        let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
-                        let shown = shown.iter().map(|one| one.clone().into_owned()).collect();
-                        self.drive(stream, shown, service).await
+                        let agreed = Agreed::by(stream.get_ref().1);
+                        self.answer(stream, agreed, service).await
                     }
                     Some(Ok(Err(error))) => Err(error.into()),
                     Some(Err(elapsed)) => Err(elapsed.into()),
@@ -82,17 +85,13 @@ impl Connection {
             }
         };
         if let Err(error) = ended {
-            // The fault of one client, or of the network: nothing for the operator to do.
+            // Nothing for the operator to do.
             tracing::debug!(%peer, %error, "a connection failed");
         }
     }
 
-    async fn drive<I, F, S, B>(
-        &self,
-        io: I,
-        certificates: Vec<CertificateDer<'static>>,
-        service: F,
-    ) -> Result<(), Box<dyn Error + Send + Sync>>
+    /// Answers what comes on a stream of either protocol.
+    async fn answer<I, F, S, B>(&self, io: I, agreed: Agreed, service: F) -> Ended
     where
         I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
         F: Fn(Peer) -> S,
@@ -104,24 +103,55 @@ impl Connection {
     {
         let activity = Arc::new(Activity::default());
         let leave = CancellationToken::new();
+        let Agreed { certificates, is_http1 } = agreed;
         let service = service(Peer { address: self.peer, certificates, leave: leave.clone() });
         let service = Noticing { service, activity: Arc::clone(&activity) };
-        let http = http(self.limits.max_age);
-        let mut connection = pin!(http.serve_connection(TokioIo::new(io), service));
         // In a task of its own: the connection is polled for every packet, and what may end it
         // costs a lock and two timers each time it is looked at.
         let end = tokio::spawn(end(self.drain.clone(), leave, self.limits.max_age, activity));
         let end = AbortOnDropHandle::new(end);
+        let io = TokioIo::new(io);
+        if is_http1 {
+            // Without looking for the protocol, which goes on to stand between hyper and the stream.
+            self.drive(http1().serve_connection(io, service), end).await
+        } else {
+            self.drive(http(self.limits.max_age).serve_connection(io, service), end).await
+        }
+    }
+
+    async fn drive<C>(&self, connection: C, end: AbortOnDropHandle<End>) -> Ended
+    where
+        C: GracefulConnection<Error: Into<Box<dyn Error + Send + Sync>>>,
+    {
+        let mut connection = pin!(connection);
         let end = tokio::select! {
             biased;
-            ended = Again::new(connection.as_mut()) => return ended,
+            ended = Again::new(connection.as_mut()) => return ended.map_err(Into::into),
             end = end => end,
         };
         if matches!(end, Ok(End::Unused)) {
             return Ok(());
         }
         connection.as_mut().graceful_shutdown();
-        timeout(self.limits.drain_timeout, connection).await?
+        timeout(self.limits.drain_timeout, connection).await?.map_err(Into::into)
+    }
+}
+
+/// What a handshake has agreed upon.
+#[derive(Default)]
+struct Agreed {
+    certificates: Vec<CertificateDer<'static>>,
+    /// Whether it is known that the protocol is HTTP/1.1.
+    is_http1: bool,
+}
+
+impl Agreed {
+    fn by(tls: &ServerConnection) -> Self {
+        let shown = tls.peer_certificates().unwrap_or_default();
+        Self {
+            certificates: shown.iter().map(|one| one.clone().into_owned()).collect(),
+            is_http1: tls.alpn_protocol() == Some(b"http/1.1"),
+        }
     }
 }
 
@@ -149,10 +179,21 @@ async fn end(
     }
 }
 
-/// The HTTP settings of every connection. hyper sets few bounds itself, and none without a timer;
-/// [`Activity`] bounds how long the head of an HTTP/1.1 request may take.
-fn http(max_age: Option<Duration>) -> Builder<AtOnce> {
-    let mut http = Builder::new(AtOnce);
+/// The settings of HTTP/1.1. hyper sets few bounds itself; [`Activity`] bounds how long the head of a
+/// request may take.
+fn http1() -> http1::Builder {
+    let mut http1 = http1::Builder::new();
+    http1
+        .header_read_timeout(None)
+        .max_buf_size(MAX_HEADER_BYTES as usize)
+        .max_headers(MAX_HEADERS);
+    http1
+}
+
+/// The settings of both protocols, where the first bytes say which it is. HTTP/2 has no bounds without a
+/// timer; those of HTTP/1.1 are the same as in [`http1`].
+fn http(max_age: Option<Duration>) -> auto::Builder<AtOnce> {
+    let mut http = auto::Builder::new(AtOnce);
     http.http1()
         .header_read_timeout(None)
         .max_buf_size(MAX_HEADER_BYTES as usize)

@@ -1,10 +1,8 @@
 //! What a broker does, and what a gateway hears of it.
 
-use std::time::Duration;
-
-use flux_client::{Errno, Idset};
+use flux_client::{Endpoint, Errno, Idset};
 use flux_simulator::{
-    Config, Fault, Greeting, Release, Simulator,
+    Config, Fault, Release, Simulator,
     faults::ANY_TOPIC,
     instance::{Need, Outcome},
 };
@@ -12,6 +10,7 @@ use fluxgauge_collector::args::Args;
 use fluxgauge_proto::{catalogue::Source, v1::Wishes};
 
 use crate::{
+    door,
     gateway::{Gateway, Heard, Manners},
     pod::Pod,
 };
@@ -263,13 +262,11 @@ async fn a_broker_that_restarts_is_met_again_under_a_new_hello() {
 #[tokio::test]
 async fn a_broker_that_refuses_or_says_nonsense_is_waited_for() {
     let dir = tempfile::tempdir().unwrap();
-    let simulator = Simulator::start(Config::new(dir.path())).await.unwrap();
-    simulator.greet(Greeting::Refuse(1));
     let gateway = Gateway::start(hasty()).await;
-    let pod = Pod::start(&simulator.endpoint(0).unwrap(), [gateway.address]);
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let pod = Pod::start(&Endpoint::local(dir.path().join("local-0")).unwrap(), [gateway.address]);
+    door::refuse(dir.path(), 3).await;
     assert!(gateway.heard().is_empty(), "nothing is known, so that nothing is said");
-    simulator.greet(Greeting::Accept);
+    let simulator = Simulator::start(Config::new(dir.path())).await.unwrap();
     let scene = Scene { simulator, gateway, pod, _dir: dir };
     scene.until_value("node_up_count", Some(4.0)).await;
 

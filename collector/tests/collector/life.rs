@@ -6,6 +6,7 @@ use flux_simulator::{Config, Simulator};
 use tokio::time::Instant;
 
 use crate::{
+    door,
     gateway::{Gateway, Manners},
     pod::Pod,
 };
@@ -21,8 +22,9 @@ fn rundir(root: &Path) -> std::path::PathBuf {
 async fn a_broker_that_starts_later_is_found_where_miniclusters_have_it() {
     let gateway = Gateway::start(Manners::default()).await;
     let pod = Pod::start_with([gateway.address], |_| {});
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    let simulator = Simulator::start(Config::new(rundir(pod.root.path()))).await.unwrap();
+    let rundir = rundir(pod.root.path());
+    door::refuse(&rundir, 1).await;
+    let simulator = Simulator::start(Config::new(rundir)).await.unwrap();
     let heard = gateway.until("up", |heard| heard.value("node_up_count") == Some(4.0)).await;
     let hello = heard.hello.unwrap();
     assert_eq!((hello.namespace.as_str(), hello.minicluster.as_str()), ("hpc", "flux-sample"));

@@ -8,6 +8,7 @@
 
 mod brokers;
 mod demand;
+mod door;
 mod gateway;
 mod gateways;
 mod journal;

@@ -345,6 +345,7 @@ impl Gateway {
                 }
             },
             derived.follow(drain.clone()),
+            certificate.expiry().tell(clock, drain.clone()),
             certificate.follow(drain.clone()),
         );
     }

@@ -28,7 +28,7 @@ mod expiry;
 mod files;
 
 pub use clients::AnyClient;
-pub use expiry::Expiry;
+pub use expiry::{Expiry, WARN_BEFORE};
 pub use files::{Certificate, Loader, MAX_PEM_BYTES, RELOAD_INTERVAL};
 
 /// The protocols that a client may choose from, best first.

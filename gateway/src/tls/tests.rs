@@ -1,12 +1,21 @@
-use std::fs;
+use std::{fs, time::Duration};
 
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::{test_ca::TestCa, *};
+use crate::clock::Clock;
 
 fn loader(dir: &TempDir) -> Loader {
     Loader::new(dir.path().join("tls.crt"), dir.path().join("tls.key"))
+}
+
+/// What is logged on this thread from now on.
+fn log() -> (tempfile::NamedTempFile, tracing::subscriber::DefaultGuard) {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let writer = Arc::new(log.reopen().unwrap());
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(writer).finish();
+    (log, tracing::subscriber::set_default(subscriber))
 }
 
 fn loaded(ca: &TestCa) -> (TempDir, Certificate) {
@@ -87,6 +96,30 @@ async fn the_end_of_the_certificate_that_is_served_with_is_known() {
     assert_eq!(expiry.not_after(), Some(1_893_456_000), "the old one is kept");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_certificate_that_has_ended_is_told_of_once_a_day_until_another_is_served() {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let (log, _guard) = log();
+    let lines = || fs::read_to_string(log.path()).unwrap();
+    let ca = TestCa::new();
+    let (dir, mut certificate) = loaded(&ca);
+    ca.leaf_until(2020).write(dir.path());
+    certificate.reload().await;
+    let stop = CancellationToken::new();
+    let telling = tokio::spawn(certificate.expiry().tell(Clock::system(), stop.clone()));
+    tokio::time::sleep(DAY * 5 / 2).await;
+    let of_end = "the certificate has ended";
+    assert_eq!(lines().matches(of_end).count(), 3, "{}", lines());
+    assert!(lines().contains("ends=2020-01-01T00:00:00Z"), "{}", lines());
+
+    ca.leaf().write(dir.path());
+    certificate.reload().await;
+    tokio::time::sleep(DAY * 2).await;
+    assert_eq!(lines().matches(of_end).count(), 3, "{}", lines());
+    stop.cancel();
+    telling.await.unwrap();
+}
+
 #[tokio::test]
 async fn a_directory_that_is_exchanged_by_a_symbolic_link_is_followed() {
     let ca = TestCa::new();
@@ -110,10 +143,7 @@ async fn a_directory_that_is_exchanged_by_a_symbolic_link_is_followed() {
 
 #[tokio::test]
 async fn a_bad_pair_leaves_the_old_one_and_is_logged_once() {
-    let log = tempfile::NamedTempFile::new().unwrap();
-    let writer = Arc::new(log.reopen().unwrap());
-    let subscriber = tracing_subscriber::fmt().with_writer(writer).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = log();
     let lines = || fs::read_to_string(log.path()).unwrap();
     let ca = TestCa::new();
     let (dir, mut certificate) = loaded(&ca);

@@ -1,4 +1,4 @@
-//! The least that a server can do: accept, TLS, hyper, a constant.
+//! The least that a server can do: accept, TLS, hyper as the gateway drives it, a constant.
 
 use std::{convert::Infallible, net::SocketAddr};
 
@@ -6,10 +6,10 @@ use bytes::Bytes;
 use fluxgauge_gateway::tls::Loader;
 use http::{Response, header};
 use http_body_util::Full;
-use hyper::service::service_fn;
+use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
-    server::conn::auto::Builder,
+    server::conn::auto,
 };
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -36,8 +36,13 @@ pub(crate) async fn start(ca: &TestCa, body: Bytes) -> SocketAddr {
                     let body = body.clone();
                     async move { Ok::<_, Infallible>(constant(body)) }
                 });
-                let http = Builder::new(TokioExecutor::new());
-                http.serve_connection(TokioIo::new(stream), answer).await
+                let is_http1 = stream.get_ref().1.alpn_protocol() == Some(b"http/1.1");
+                let stream = TokioIo::new(stream);
+                if is_http1 {
+                    http1::Builder::new().serve_connection(stream, answer).await?;
+                    return Ok(());
+                }
+                auto::Builder::new(TokioExecutor::new()).serve_connection(stream, answer).await
             });
         }
     });

@@ -21,7 +21,7 @@ use tokio::{
 
 use super::*;
 use crate::tls::{
-    Loader,
+    Certificate, Loader,
     test_ca::{SERVER_NAME, TestCa},
 };
 
@@ -88,6 +88,14 @@ impl Server {
     }
 }
 
+/// A certificate that clients of the authority trust, and where it lies.
+fn certificate(ca: &TestCa) -> (TempDir, Certificate) {
+    let dir = TempDir::new().unwrap();
+    ca.leaf().write(dir.path());
+    let loader = Loader::new(dir.path().join("tls.crt"), dir.path().join("tls.key"));
+    (dir, loader.load().unwrap())
+}
+
 async fn http2_on<I: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
     io: I,
 ) -> (http2::SendRequest<Empties>, JoinHandle<hyper::Result<()>>) {
@@ -112,8 +120,30 @@ async fn body(response: Response<Incoming>) -> Bytes {
     response.into_body().collect().await.unwrap().to_bytes()
 }
 
+/// Anything that bytes go through.
+trait Stream: AsyncRead + AsyncWrite + Unpin {}
+
+impl<I: AsyncRead + AsyncWrite + Unpin> Stream for I {}
+
+/// A server and a client that speak HTTP/1.1: by TLS, where the handshake says so, or without it, where
+/// the first bytes do.
+async fn speaking_http1(by_tls: bool) -> (Server, Box<dyn Stream>) {
+    if !by_tls {
+        let server = Server::start(Transport::Plain, LIMITS).await;
+        let stream = server.connect().await;
+        return (server, Box::new(stream));
+    }
+    let ca = TestCa::new();
+    let (_dir, certificate) = certificate(&ca);
+    let server = Server::start(Transport::Tls(certificate.current()), LIMITS).await;
+    let name = ServerName::try_from(SERVER_NAME).unwrap();
+    let stream = server.connect().await;
+    let stream = ca.connector(&["http/1.1"]).connect(name, stream).await.unwrap();
+    (server, Box::new(stream))
+}
+
 /// Reads until the server ends the connection.
-async fn wait_for_end(mut stream: TcpStream) {
+async fn wait_for_end(mut stream: impl AsyncRead + Unpin) {
     let mut bytes = Vec::new();
     let read = timeout(DEADLINE * 10, stream.read_to_end(&mut bytes)).await;
     // A reset ends a connection just as well as an end.
@@ -123,10 +153,7 @@ async fn wait_for_end(mut stream: TcpStream) {
 #[tokio::test]
 async fn both_versions_of_http_are_served_with_and_without_tls() {
     let ca = TestCa::new();
-    let dir = TempDir::new().unwrap();
-    ca.leaf().write(dir.path());
-    let certificate = Loader::new(dir.path().join("tls.crt"), dir.path().join("tls.key"));
-    let certificate = certificate.load().unwrap();
+    let (_dir, certificate) = certificate(&ca);
     let name = ServerName::try_from(SERVER_NAME).unwrap();
 
     let plain = Server::start(Transport::Plain, LIMITS).await;
@@ -150,10 +177,7 @@ async fn both_versions_of_http_are_served_with_and_without_tls() {
 #[tokio::test]
 async fn a_certificate_is_exchanged_under_load_without_a_failed_request() {
     let ca = Arc::new(TestCa::new());
-    let dir = TempDir::new().unwrap();
-    ca.leaf().write(dir.path());
-    let certificate = Loader::new(dir.path().join("tls.crt"), dir.path().join("tls.key"));
-    let mut certificate = certificate.load().unwrap();
+    let (dir, mut certificate) = certificate(&ca);
     let server = Server::start(Transport::Tls(certificate.current()), LIMITS).await;
     let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let name = ServerName::try_from(SERVER_NAME).unwrap();
@@ -310,10 +334,7 @@ async fn an_address_with_its_share_of_connections_leaves_room_for_others() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_finish_its_handshake_is_cut_off() {
     let ca = TestCa::new();
-    let dir = TempDir::new().unwrap();
-    ca.leaf().write(dir.path());
-    let certificate = Loader::new(dir.path().join("tls.crt"), dir.path().join("tls.key"));
-    let certificate = certificate.load().unwrap();
+    let (_dir, certificate) = certificate(&ca);
     let server = Server::start(Transport::Tls(certificate.current()), LIMITS).await;
     let mut stream = server.connect().await;
     // The head of a TLS record whose rest never comes.
@@ -343,36 +364,59 @@ async fn a_connection_without_a_request_is_cut_off() {
 async fn an_http1_connection_is_ended_when_no_more_requests_come() {
     // Nothing more, and a head whose end never comes.
     for then in ["", "GET / HTTP/1.1\r\nx: "] {
-        let server = Server::start(Transport::Plain, LIMITS).await;
-        let mut stream = server.connect().await;
-        let began = Instant::now();
-        // Longer than a silence may be.
-        while began.elapsed() < IDLE_TIMEOUT * 4 {
-            stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
-            let mut answer = [0; 256];
-            let read = stream.read(&mut answer).await.unwrap();
-            assert!(answer[..read].ends_with(b"ok"), "after {:?}", began.elapsed());
-            sleep(IDLE_TIMEOUT - MOMENT).await;
+        for by_tls in [false, true] {
+            let (server, mut stream) = speaking_http1(by_tls).await;
+            let began = Instant::now();
+            let mut last = began;
+            // Longer than a silence may be.
+            while began.elapsed() < IDLE_TIMEOUT * 4 {
+                last = Instant::now();
+                stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+                let mut answer = [0; 256];
+                let read = stream.read(&mut answer).await.unwrap();
+                assert!(answer[..read].ends_with(b"ok"), "after {:?}", began.elapsed());
+                sleep(IDLE_TIMEOUT - MOMENT).await;
+            }
+            stream.write_all(then.as_bytes()).await.unwrap();
+            let silent = Instant::now();
+            wait_for_end(stream).await;
+            let took = silent.elapsed();
+            assert!(took <= IDLE_TIMEOUT * 2 + LIMITS.drain_timeout, "{then:?}: {took:?}");
+            assert!(last.elapsed() >= IDLE_TIMEOUT, "{then:?}: {:?}", last.elapsed());
+            server.end().await;
         }
-        stream.write_all(then.as_bytes()).await.unwrap();
-        let silent = Instant::now();
-        wait_for_end(stream).await;
-        let took = silent.elapsed();
-        assert!(took <= IDLE_TIMEOUT * 2 + LIMITS.drain_timeout, "{then:?}: {took:?}");
-        server.end().await;
     }
 }
 
 #[tokio::test]
 async fn headers_over_the_limit_are_refused() {
-    let server = Server::start(Transport::Plain, LIMITS).await;
-    let mut stream = server.connect().await;
-    let header = "x".repeat(MAX_HEADER_BYTES as usize);
-    stream.write_all(format!("GET / HTTP/1.1\r\nx: {header}\r\n\r\n").as_bytes()).await.unwrap();
-    let mut start = [0; 12];
-    stream.read_exact(&mut start).await.unwrap();
-    assert_eq!(&start, b"HTTP/1.1 431");
-    server.end().await;
+    // What has come is counted after each read, which by TLS may bring as much again.
+    for (by_tls, reads) in [(false, 1), (true, 2)] {
+        let long = "x".repeat(MAX_HEADER_BYTES as usize * reads);
+        for headers in [format!("x: {long}\r\n"), "x: y\r\n".repeat(MAX_HEADERS + 1)] {
+            let (server, mut stream) = speaking_http1(by_tls).await;
+            let request = format!("GET / HTTP/1.1\r\n{headers}\r\n");
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut start = [0; 12];
+            stream.read_exact(&mut start).await.unwrap();
+            assert_eq!(&start, b"HTTP/1.1 431", "by TLS {by_tls}: {} bytes", request.len());
+            server.end().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn as_many_headers_as_may_be_are_taken() {
+    let headers = "x: y\r\n".repeat(MAX_HEADERS);
+    for by_tls in [false, true] {
+        let (server, mut stream) = speaking_http1(by_tls).await;
+        let request = format!("GET / HTTP/1.1\r\n{headers}\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut start = [0; 12];
+        stream.read_exact(&mut start).await.unwrap();
+        assert_eq!(&start, b"HTTP/1.1 200");
+        server.end().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

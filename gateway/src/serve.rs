@@ -4,7 +4,7 @@
 //! ```text
 //!  TcpListener ──▶ a free slot ──▶ TLS handshake ──▶ HTTP/1.1 or HTTP/2 ──▶ service
 //!                                                     │
-//!                       drain, or too old ──▶ GOAWAY ─┴─▶ requests in flight finish ──▶ closed
+//!               drain, too old, or silent ──▶ GOAWAY ─┴─▶ requests in flight finish ──▶ closed
 //! ```
 //!
 //! The caller brings the listener, a service for each connection and the token that starts the
@@ -46,12 +46,14 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 pub const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// An HTTP/1.1 connection on which no request comes for so long is ended, at the latest after twice as
-/// long: it is idle, or does not finish the headers of a request. hyper has a timer for each head
-/// instead, which costs a read one part in twenty.
+/// long: it is idle, does not finish the headers of a request, or takes too long to read its answer, for
+/// which it has [`Limits::drain_timeout`] more. hyper has a timer for each head instead, which costs a
+/// read on a busy machine one part in twenty.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Bytes of all headers of a request. A kube-apiserver sends each group of its user as a header:
-/// 200 groups of 253 bytes are 50 KiB.
+/// 200 groups of 253 bytes are 50 KiB. On HTTP/1.1 it is counted after each read, so that the last may
+/// bring as much again.
 pub const MAX_HEADER_BYTES: u32 = 64 * 1024;
 
 /// Headers of an HTTP/1.1 request: those 200 groups, and room for the others.
@@ -107,7 +109,7 @@ pub struct Limits {
     pub connections: usize,
     /// About how long a connection may last before its client is asked to open another, so that
     /// clients spread over replicas; each connection draws between ⅔ and 4⁄3 of it. `None`: for
-    /// ever.
+    /// ever, while it is in use.
     pub max_age: Option<Duration>,
     /// How long requests in flight may take once a connection is to end.
     pub drain_timeout: Duration,

@@ -35,8 +35,8 @@ impl Activity {
         self.0.store(seen, Relaxed);
     }
 
-    /// Waits until no request has come for too long. An HTTP/2 connection in use may be silent as long as
-    /// it likes: its client is asked whether it lives.
+    /// Waits until no request has come for too long. An HTTP/2 connection that was used may be silent: it
+    /// has long streams, and hyper asks its client whether it lives, or it soon ends by its age.
     pub(super) async fn silence(&self) -> Silence {
         sleep(FIRST_REQUEST_TIMEOUT).await;
         let mut silence = Silence::FromTheStart;
